@@ -1,0 +1,109 @@
+# make           build/tapir, build/libtapir.a, build/libdrivers.a and the example programs
+# make run       installs what is missing, builds, shows the stack at work
+# make check     installs what is missing, builds with sanitizers, runs every test
+# make help      the rest
+ifeq ($(origin CC),default)
+CC       := gcc
+endif
+CLANG    ?= clang
+OPT      ?= -O2 -g
+WERROR   ?= -Werror
+WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wswitch-enum $(WERROR)
+CFLAGS   := -std=c11 $(OPT) $(WARNINGS) $(EXTRA_CFLAGS)
+# The stack is pure C11. What makes system calls sees the system.
+SYSTEM   := -D_GNU_SOURCE -I. -Istack -Idrivers
+LDLIBS   := -lpcap -lpthread -lm
+# Asked for when a test is linked, because scripts/deps may only just have installed it.
+CHECK     = $$(pkg-config --libs check)
+
+B   := build
+SAN := build/san
+FZ  := build/fuzz
+SAN_OPT  := OPT="-O1 -g -fno-omit-frame-pointer"
+SAN_FLAG := -fsanitize=address,undefined -fno-sanitize-recover=all
+
+STACK    := $(sort $(wildcard stack/*.c stack/*/*.c))
+DRIVERS  := $(sort $(wildcard drivers/*.c))
+EXAMPLES := $(sort $(wildcard apps/example_*.c))
+APPS     := $(filter-out $(EXAMPLES),$(sort $(wildcard apps/*.c)))
+SUPPORT  := $(filter-out tests/support/runner.c,$(sort $(wildcard tests/support/*.c)))
+TESTS    := $(sort $(wildcard tests/unit/*.c tests/rfc/*.c tests/sim/*.c))
+FUZZERS  := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+
+LIBS     := $(B)/libdrivers.a $(B)/libtapir.a
+PROGRAMS := $(if $(APPS),$(B)/tapir) $(EXAMPLES:apps/%.c=$(B)/%)
+
+.PHONY: all sanitized tests-built fuzzers fuzzers-built clang run test check interop fuzz clean help
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+all: $(LIBS) $(PROGRAMS)
+
+$(B)/obj/stack/%.o: stack/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+$(B)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(SYSTEM) -MMD -MP -c -o $@ $<
+
+# q, not r: two files of one name in different folders are both members.
+$(B)/libtapir.a: $(STACK:%.c=$(B)/obj/%.o)
+$(B)/libdrivers.a: $(DRIVERS:%.c=$(B)/obj/%.o)
+$(B)/libsupport.a: $(SUPPORT:%.c=$(B)/obj/%.o)
+$(B)/%.a:
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(AR) qcs $@ $^
+
+$(B)/tapir: $(APPS:%.c=$(B)/obj/%.o) $(LIBS)
+	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
+$(B)/example_%: $(B)/obj/apps/example_%.o $(LIBS)
+	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
+$(B)/tests/%: $(B)/obj/tests/%.o $(B)/obj/tests/support/runner.o $(B)/libsupport.a $(LIBS)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -o $@ $^ $(CHECK) $(LDLIBS)
+$(B)/fuzzers/%: $(B)/obj/tests/fuzz/%.o $(B)/libsupport.a $(LIBS)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -fsanitize=fuzzer -o $@ $^ $(CHECK) $(LDLIBS)
+
+# The same rules again in another folder with other flags.
+sanitized:
+	@$(MAKE) --no-print-directory B=$(SAN) $(SAN_OPT) EXTRA_CFLAGS="$(SAN_FLAG)" all tests-built
+tests-built: $(TESTS:%.c=$(B)/%)
+fuzzers:
+	@$(MAKE) --no-print-directory B=$(FZ) CC=$(CLANG) $(SAN_OPT) EXTRA_CFLAGS="-fsanitize=fuzzer-no-link $(SAN_FLAG)" fuzzers-built
+fuzzers-built: $(FUZZERS:tests/fuzz/%.c=$(B)/fuzzers/%)
+# The second compiler's opinion of everything that ships.
+clang:
+	@$(MAKE) --no-print-directory B=build/clang CC=$(CLANG) all
+
+run:
+	@scripts/deps run
+	@$(MAKE) --no-print-directory all
+	@$(B)/tapir lab -- scripts/demo
+
+test: sanitized
+	@scripts/run-tests quick
+check:
+	@scripts/deps check
+	+@MAKE="$(MAKE)" scripts/run-tests check
+interop: all sanitized
+	@scripts/run-tests interop
+fuzz: fuzzers
+	@scripts/run-tests fuzz
+
+clean:
+	rm -rf build
+
+help:
+	@echo 'make            the library, the drivers, the command build/tapir and the example programs'
+	@echo 'make run        installs what is missing, builds, shows the stack answering the kernel, then a shell beside it'
+	@echo 'make check      installs what is missing, builds with sanitizers, runs every test'
+	@echo 'make test       the quick rings: unit, rfc, and sim with few seeds'
+	@echo 'make interop    only the tests against the kernel and the real tools; CASE=name for one'
+	@echo 'make fuzz       libFuzzer on every fuzz target; FUZZ_SECONDS=60 for each'
+	@echo 'make sanitized  everything and the tests, with sanitizers, in build/san'
+	@echo 'make clean      removes build/'
+	@echo 'CC=clang builds with the other compiler; SIM_SEEDS=n sets how many seeds the simulator runs.'
+
+-include $(wildcard $(B)/obj/*/*.d $(B)/obj/*/*/*.d)

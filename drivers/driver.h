@@ -1,0 +1,86 @@
+/* driver.h: the contract between a stack and whatever carries its frames. A driver is the only thing that makes system
+ * calls for frames. Drivers wrap drivers: fault, capture and trace hold an inner one and look like one themselves, so that
+ * the order of wrapping is the order in which a frame meets them.
+ *
+ * One thread at a time uses a driver. now_us is the time of the caller's turn; a driver reads no clock. */
+#ifndef DRIVER_H
+#define DRIVER_H
+
+#include "../stack/tapir.h"
+
+struct driver {
+	const struct driver_ops *ops;
+	struct tapir_offload_caps caps;		/* granted; copy to config.offload before tapir_init */
+	uint16_t mtu;				/* IP MTU of the link */
+	bool ip_only;				/* carries bare IP datagrams: copy to config.ip_only */
+	int fd;					/* readable when recv has something; -1: poll by deadline only */
+};
+struct driver_ops {
+	const char *name;
+	/* Reads the next frame into the empty frame f: 1, or 0 when there is none now, or TAPIR_EIO (see driver_error). */
+	int (*recv)(struct driver *d, struct tapir_frame *f, usec_t now_us);
+	/* Sends out: 0, TAPIR_EAGAIN (the link is full: try the same frame again when writable) or TAPIR_EIO. */
+	int (*send)(struct driver *d, const struct tapir_out *out, usec_t now_us);
+	/* When recv or send must be called although fd is not readable (delayed frames); USEC_NEVER. May be NULL. */
+	usec_t (*deadline)(struct driver *d);
+	/* Frees the driver and everything it wraps. */
+	void (*close)(struct driver *d);
+};
+static inline int driver_recv(struct driver *d, struct tapir_frame *f, usec_t now_us) { return d->ops->recv(d, f, now_us); }
+static inline int driver_send(struct driver *d, const struct tapir_out *out, usec_t now_us)
+{
+	return d->ops->send(d, out, now_us);
+}
+static inline usec_t driver_deadline(struct driver *d) { return d->ops->deadline ? d->ops->deadline(d) : USEC_NEVER; }
+static inline void driver_close(struct driver *d) { d->ops->close(d); }
+
+/* Why the last driver_open_, or send, or recv failed: a sentence that says what was tried, why it failed and what to type. */
+const char *driver_error(void);
+
+/* Attaches to TAP `name`, or makes it (then it goes away on close) when it is missing. Needs CAP_NET_ADMIN unless the
+ * interface exists and belongs to the user. NULL: driver_error() says why and what to do. */
+struct driver *driver_open_tap(const char *name);
+
+/* Live interface through libpcap, promiscuous; needs CAP_NET_RAW. */
+struct driver *driver_open_pcap_live(const char *interface);
+
+/* Replays a capture file (pcap or pcapng; Ethernet or raw IP) as what arrives, each frame at its own time relative to the
+ * first, which comes at start_us; what the stack sends is written to out_path (pcap; NULL: thrown away).
+ * driver_deadline says when the next frame is due, so that a caller can turn virtual time; USEC_NEVER after the last. */
+struct driver *driver_open_pcap_file(const char *in_path, const char *out_path, usec_t start_us);
+
+/* Two ends of an in-process link of the given MTU and offloads: what one sends the other receives, in order, at once. */
+void driver_open_pair(struct driver *ends[2], uint16_t mtu, struct tapir_offload_caps caps, bool ip_only);
+
+struct fault_config {		/* both directions, each with its own queue; all zero: a perfect link */
+	double loss, duplicate, corrupt, reorder;	/* probabilities 0..1 for each frame */
+	usec_t delay_us, jitter_us;	/* each frame: delay plus 0..jitter; jitter alone does not reorder */
+	uint64_t rate_bps;		/* bits a second; 0: unlimited */
+	uint32_t queue_bytes;		/* behind the rate limit, drop-tail; 0: 256 KiB */
+	uint64_t seed;			/* the same seed and frames give the same faults */
+};
+struct fault_stats { uint64_t passed, lost, duplicated, corrupted, reordered, overflowed; };
+/* Wraps inner (and closes it). Offloads are hidden so that each MTU-sized frame meets its own fate. */
+struct driver *driver_wrap_fault(struct driver *inner, const struct fault_config *cfg);
+struct fault_stats driver_fault_stats(const struct driver *fault);
+
+/* Writes every frame of both directions to a pcap file with nanosecond times on the clock of now_us plus epoch_us (which
+ * makes it wall time). Checksums that were left to the driver are completed in the file. */
+struct driver *driver_wrap_capture(struct driver *inner, const char *path, usec_t epoch_us);
+
+/* Prints one packetdrill-like line a frame to file (a FILE *): "0.001234 < S 0:0(0) win 65535 <mss 1460,...>"; what came in
+ * with '<', what went out with '>'. */
+struct driver *driver_wrap_trace(struct driver *inner, void *file);
+
+/* --- trace_format.c: the notation itself, shared by the trace wrapper, the ladder and the tests --- */
+struct trace_options {
+	bool ip_only;			/* the bytes begin with the IP header */
+	bool addresses;			/* "10.0.0.1:7 > 10.0.0.2:80" in front of TCP and UDP lines */
+	bool relative;			/* TCP: sequence numbers relative to seq_base, acknowledgments to ack_base */
+	uint32_t seq_base, ack_base;
+};
+/* Writes one line without newline about the frame of n bytes to text (always terminated); returns its length.
+ * TCP: "FLAGS start:end(len) ack N win W <options>", FLAGS of "SFRP.EWU" with "." for ACK; "win" is the raw field. */
+size_t trace_format(char *text, size_t size, struct span frame, const struct trace_options *how);
+
+#endif

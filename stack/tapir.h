@@ -1,0 +1,536 @@
+/* tapir.h: the whole public interface of the stack. Applications, drivers and tests include this and nothing below it.
+ *
+ * The stack is a value. It lives in one block of memory that the caller lends, and it never makes a system call, reads
+ * a clock, starts a thread, allocates memory or prints. Frames, the time and a seed are handed in; frames and one
+ * deadline are handed out. Two stacks in one process share nothing; a copy of the block is a snapshot, and copying it
+ * back to the same place is a rewind.
+ *
+ * Four ways in, each a thin layer over the one before:
+ *   1 engine    tapir_init, tapir_frame_get, tapir_input, tapir_output, tapir_tick, tapir_deadline
+ *   2 sockets   tapir_socket ... tapir_close: POSIX names and meanings, never blocking, negative errors
+ *   3 events    tapir_on: callbacks in the manner of Node's net and dgram
+ *   4 blocking  drivers/net.h: listen, accept, dial, read, write from any thread, in the manner of Go's net
+ *
+ * Threads: one struct tapir is used by one thread at a time, and every call here is a call into it. Nothing here locks.
+ * A program with several threads uses way 4, whose lock is the loop's.
+ *
+ * Units: _us are microseconds of the caller's monotonic clock (usec_t); lengths are bytes; ports are host order. */
+#ifndef TAPIR_H
+#define TAPIR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef uint64_t usec_t;			/* caller's monotonic clock, microseconds */
+#define USEC_NEVER UINT64_MAX			/* no deadline */
+#define TAPIR_MS ((usec_t)1000)
+#define TAPIR_SEC ((usec_t)1000000)
+
+struct span { const uint8_t *p; size_t n; };	/* borrowed bytes, never owned */
+
+struct tapir;					/* one stack; opaque */
+
+/* ---- addresses ------------------------------------------------------------------------------------------------- */
+
+/* An IPv6 address, or an IPv4 address in its IPv4-mapped form ::ffff:a.b.c.d (RFC 4291 2.5.5.2); all zero is "any".
+ * In memory order, so that two of them compare with memcmp. */
+struct tapir_addr { uint8_t b[16]; };
+
+struct tapir_endpoint { struct tapir_addr addr; uint16_t port; };
+
+struct tapir_addr tapir_ipv4(uint8_t a, uint8_t b, uint8_t c, uint8_t d);
+bool tapir_addr_is_ipv4(const struct tapir_addr *a);
+bool tapir_addr_is_any(const struct tapir_addr *a);		/* unspecified, of either family */
+bool tapir_addr_equal(const struct tapir_addr *a, const struct tapir_addr *b);
+
+/* "10.0.0.2" > address. 0, or TAPIR_EINVAL when text is not a dotted IPv4 address. */
+int tapir_addr_parse(const char *text, struct tapir_addr *out);
+
+#define TAPIR_ADDR_TEXT 48			/* bytes, with the final NUL */
+/* Writes the textual form into text and returns text. */
+char *tapir_addr_format(const struct tapir_addr *a, char text[TAPIR_ADDR_TEXT]);
+
+/* ---- errors ---------------------------------------------------------------------------------------------------- */
+
+/* Every call that can fail returns one of these, always negative. Names and meanings are POSIX's. */
+#define TAPIR_ERRORS(X) \
+	X(EAGAIN, 1, "the operation would block: try again when the socket is ready") \
+	X(EBADF, 2, "the descriptor names no open socket (it was closed, or never opened)") \
+	X(EINVAL, 3, "an argument is out of its range, or the call does not fit this socket's type or state") \
+	X(ENOMEM, 4, "the block of memory lent to the stack has no room for this") \
+	X(EADDRINUSE, 5, "another socket already has this address and port") \
+	X(EADDRNOTAVAIL, 6, "the address is not one of this stack's, or no port is free") \
+	X(ENETUNREACH, 7, "no route leads to this address") \
+	X(EHOSTUNREACH, 8, "the host does not answer, or a router reports that it cannot be reached") \
+	X(ECONNREFUSED, 9, "the peer refused: nothing listens on that port") \
+	X(ECONNRESET, 10, "the peer reset the connection") \
+	X(ECONNABORTED, 11, "the connection was aborted by this side") \
+	X(ETIMEDOUT, 12, "the peer did not answer in time") \
+	X(ENOTCONN, 13, "the socket is not connected") \
+	X(EISCONN, 14, "the socket is already connected") \
+	X(EINPROGRESS, 15, "the connection is being opened: wait until the socket is writable") \
+	X(EALREADY, 16, "the connection is already being opened") \
+	X(EPIPE, 17, "this side was shut down for sending") \
+	X(EMSGSIZE, 18, "the datagram is larger than the protocol or the path allows") \
+	X(EDESTADDRREQ, 19, "the socket has no peer: name a destination") \
+	X(EACCES, 20, "a broadcast needs the SO_BROADCAST option") \
+	X(EOPNOTSUPP, 21, "this kind of socket has no such operation") \
+	X(ENOPROTOOPT, 22, "this kind of socket has no such option") \
+	X(EPROTO, 23, "the peer broke the protocol") \
+	X(EIO, 24, "the driver failed")
+enum tapir_error {
+	TAPIR_OK = 0,
+#define X(name, number, sentence) TAPIR_##name = -number,
+	TAPIR_ERRORS(X)
+#undef X
+};
+const char *tapir_strerror(int error);		/* a sentence for people, e.g. for TAPIR_EAGAIN */
+const char *tapir_errname(int error);		/* "EAGAIN" */
+
+/* ---- verdicts -------------------------------------------------------------------------------------------------- */
+
+/* What became of a frame handed to tapir_input, or of a datagram the stack tried to send. Each end has one name, is
+ * counted once, and can be asked for: tapir_count(t, DROP_TCP_CHECKSUM). The text says the rule. */
+#define TAPIR_VERDICTS(X) \
+	X(ACCEPT, "accepted") \
+	X(HELD, "held until the next hop's link address is known (RFC 1122 2.3.2.2)") \
+	X(HELD_FRAGMENT, "fragment held for reassembly (RFC 815)") \
+	X(DROP_NO_MEMORY, "a pool is empty") \
+	X(DROP_ETH_SHORT, "shorter than an Ethernet header") \
+	X(DROP_ETH_NOT_FOR_US, "Ethernet destination is neither ours, broadcast nor ours by multicast") \
+	X(DROP_ETH_SOURCE, "Ethernet source is our own or a group address") \
+	X(DROP_ETH_TYPE, "ethertype without a protocol here") \
+	X(DROP_ARP_SHORT, "shorter than an ARP packet for Ethernet and IPv4 (RFC 826)") \
+	X(DROP_ARP_FORMAT, "ARP hardware, protocol or length field is not Ethernet and IPv4 (RFC 826)") \
+	X(DROP_ARP_OP, "ARP operation is neither request nor reply (RFC 826)") \
+	X(DROP_ARP_SENDER, "ARP sender address is impossible: group or foreign link address, broadcast or multicast protocol address") \
+	X(DROP_ARP_CONFLICT, "another host claims our address (RFC 5227 2.4)") \
+	X(DROP_ARP_NOT_FOR_US, "ARP for another host, from one we have no entry for (RFC 826)") \
+	X(DROP_ARP_UNSOLICITED, "ARP reply that nobody asked for") \
+	X(DROP_ARP_UNRESOLVED, "no answer to ARP: host unreachable (RFC 1122 2.3.2.1)") \
+	X(DROP_ARP_QUEUE_FULL, "too many datagrams wait for this neighbour (RFC 1122 2.3.2.2)") \
+	X(DROP_IP_SHORT, "shorter than an IPv4 header, or than its length fields say") \
+	X(DROP_IP_VERSION, "IP version is not 4") \
+	X(DROP_IP_HEADER_LENGTH, "IPv4 header length is below 5 or past the datagram (RFC 791)") \
+	X(DROP_IP_LENGTH, "IPv4 total length is below the header or past the frame (RFC 791)") \
+	X(DROP_IP_CHECKSUM, "IPv4 header checksum is wrong (RFC 1122 3.2.1.2)") \
+	X(DROP_IP_OPTION, "IPv4 option list is malformed (RFC 791 3.1)") \
+	X(DROP_IP_SOURCE_ROUTE, "source-routed datagram (RFC 6274 3.13.2)") \
+	X(DROP_IP_SOURCE, "IPv4 source is a broadcast, multicast, loopback or our own address (RFC 1122 3.2.1.3)") \
+	X(DROP_IP_NOT_FOR_US, "IPv4 destination is not ours, and we do not forward (RFC 1122 3.3.1)") \
+	X(DROP_IP_MARTIAN, "loopback address on the wire (RFC 1122 3.2.1.3 g)") \
+	X(DROP_IP_TTL, "time to live is 0") \
+	X(DROP_IP_PROTOCOL, "IP protocol without a receiver here: protocol unreachable (RFC 1122 3.2.2.1)") \
+	X(DROP_IP_NO_ROUTE, "no route to the destination") \
+	X(DROP_IP_NEEDS_FRAGMENT, "larger than the path MTU with don't fragment set") \
+	X(DROP_FRAG_RANGE, "fragment reaches past 65535 bytes, or is empty (RFC 791)") \
+	X(DROP_FRAG_ALIGN, "fragment with more to come is not a multiple of 8 bytes (RFC 791)") \
+	X(DROP_FRAG_OVERLAP, "fragment overlaps another with different extent: the datagram is given up (RFC 5722 in spirit)") \
+	X(DROP_FRAG_LIMIT, "too many datagrams in reassembly, or too many fragments in one") \
+	X(DROP_FRAG_TIMEOUT, "reassembly took too long: time exceeded (RFC 1122 3.3.2)") \
+	X(DROP_ICMP_SHORT, "shorter than an ICMP header") \
+	X(DROP_ICMP_CHECKSUM, "ICMP checksum is wrong") \
+	X(DROP_ICMP_TYPE, "ICMP type that needs no answer from a host (RFC 1122 3.2.2)") \
+	X(DROP_ICMP_QUOTE, "ICMP error quotes too little, or nothing of ours (RFC 5927 4)") \
+	X(DROP_ICMP_BROADCAST, "ICMP request to a broadcast or multicast address is not answered (RFC 1122 3.2.2.6)") \
+	X(DROP_ICMP_RATE, "an ICMP error was owed, the rate limit forbids it (RFC 1812 4.3.2.8)") \
+	X(DROP_ICMP_NO_SOCKET, "ICMP echo reply that nobody waits for") \
+	X(DROP_UDP_SHORT, "shorter than a UDP header, or than its length field says (RFC 768)") \
+	X(DROP_UDP_LENGTH, "UDP length field is below 8 or past the datagram (RFC 768)") \
+	X(DROP_UDP_CHECKSUM, "UDP checksum is wrong (RFC 1122 4.1.3.4)") \
+	X(DROP_UDP_PORT_ZERO, "UDP destination port is 0") \
+	X(DROP_UDP_NO_PORT, "no UDP socket on that port: port unreachable (RFC 1122 4.1.3.1)") \
+	X(DROP_UDP_QUEUE_FULL, "the UDP socket's receive queue is full") \
+	X(DROP_TCP_SHORT, "shorter than a TCP header") \
+	X(DROP_TCP_OFFSET, "TCP data offset is below 5 or past the segment (RFC 9293 3.1)") \
+	X(DROP_TCP_OPTION, "TCP option list is malformed (RFC 9293 3.2 MUST-7)") \
+	X(DROP_TCP_CHECKSUM, "TCP checksum is wrong (RFC 9293 3.1 MUST-3)") \
+	X(DROP_TCP_PORT_ZERO, "TCP port is 0") \
+	X(DROP_TCP_BROADCAST, "TCP segment to or from a broadcast or multicast address (RFC 9293 3.9.2.3 MUST-57)") \
+	X(DROP_TCP_CLOSED, "no connection and no listener: RST, or nothing for a RST (RFC 9293 3.10.7.1)") \
+	X(DROP_TCP_LISTEN_RST, "RST in LISTEN is ignored (RFC 9293 3.10.7.2 first)") \
+	X(DROP_TCP_LISTEN_ACK, "ACK in LISTEN: RST (RFC 9293 3.10.7.2 second)") \
+	X(DROP_TCP_LISTEN_NO_SYN, "segment in LISTEN without SYN, ACK or RST (RFC 9293 3.10.7.2 fourth)") \
+	X(DROP_TCP_BACKLOG, "SYN queue or accept queue is full: the peer will try again") \
+	X(DROP_TCP_SYN_SENT_ACK, "ACK in SYN-SENT is not for our SYN: RST (RFC 9293 3.10.7.3 first)") \
+	X(DROP_TCP_SYN_SENT_RST, "RST in SYN-SENT without an acceptable ACK (RFC 9293 3.10.7.3 second; RFC 5961 3.2)") \
+	X(DROP_TCP_SYN_SENT_NO_SYN, "segment in SYN-SENT with neither SYN nor RST (RFC 9293 3.10.7.3 fifth)") \
+	X(DROP_TCP_OUT_OF_WINDOW, "sequence number outside the window: ACK (RFC 9293 3.10.7.4 first)") \
+	X(DROP_TCP_PAWS, "timestamp older than the last one: ACK (RFC 7323 5.3 R1)") \
+	X(DROP_TCP_NO_TIMESTAMP, "segment without the timestamp that was agreed on (RFC 7323 3.2)") \
+	X(DROP_TCP_RST_OUT_OF_WINDOW, "RST outside the window is ignored (RFC 9293 3.10.7.4 second; RFC 5961 3.2)") \
+	X(DROP_TCP_RST_CHALLENGE, "RST in the window but not at RCV.NXT: challenge ACK (RFC 9293 3.10.7.4 second; RFC 5961 3.2)") \
+	X(DROP_TCP_SYN_CHALLENGE, "SYN on a synchronized connection: challenge ACK (RFC 9293 3.10.7.4 fourth; RFC 5961 4.2)") \
+	X(DROP_TCP_NO_ACK, "segment without ACK (RFC 9293 3.10.7.4 fifth)") \
+	X(DROP_TCP_ACK_RANGE, "ACK outside SND.UNA - MAX.SND.WND .. SND.NXT: challenge ACK (RFC 9293 3.10.7.4 fifth; RFC 5961 5.2)") \
+	X(DROP_TCP_SYN_RCVD_ACK, "ACK in SYN-RECEIVED is not for our SYN: RST (RFC 9293 3.10.7.4 fifth)") \
+	X(DROP_TCP_CLOSED_BY_USER, "text after the user closed: RST (RFC 9293 3.6.1; RFC 1122 4.2.2.13)") \
+	X(DROP_TCP_REASS_LIMIT, "too many pieces of out-of-order text on this connection") \
+	X(DROP_TCP_TIME_WAIT, "old duplicate in TIME-WAIT (RFC 9293 3.10.7.4; RFC 1337)")
+enum tapir_verdict {
+#define X(name, sentence) name,
+	TAPIR_VERDICTS(X)
+#undef X
+	TAPIR_VERDICT_COUNT
+};
+const char *tapir_verdict_name(enum tapir_verdict v);		/* "DROP_TCP_CHECKSUM" */
+const char *tapir_verdict_text(enum tapir_verdict v);		/* "TCP checksum is wrong (RFC 9293 3.1 MUST-3)" */
+
+/* ---- TCP states and events ------------------------------------------------------------------------------------- */
+
+/* RFC 9293 3.3.2, in the order of its figure 5. */
+enum tapir_tcp_state {
+	TAPIR_TCP_CLOSED, TAPIR_TCP_LISTEN, TAPIR_TCP_SYN_SENT, TAPIR_TCP_SYN_RCVD, TAPIR_TCP_ESTABLISHED,
+	TAPIR_TCP_FIN_WAIT_1, TAPIR_TCP_FIN_WAIT_2, TAPIR_TCP_CLOSE_WAIT, TAPIR_TCP_CLOSING, TAPIR_TCP_LAST_ACK,
+	TAPIR_TCP_TIME_WAIT
+};
+const char *tapir_tcp_state_name(enum tapir_tcp_state s);	/* "SYN-RECEIVED", as the RFC writes it */
+
+enum tapir_tcp_timer {		/* the logical timers of one connection */
+	TAPIR_TIMER_RTO, TAPIR_TIMER_PERSIST, TAPIR_TIMER_DELACK, TAPIR_TIMER_KEEPALIVE, TAPIR_TIMER_FIN_WAIT_2,
+	TAPIR_TIMER_2MSL, TAPIR_TIMER_COUNT
+};
+const char *tapir_timer_name(enum tapir_tcp_timer timer);	/* "RTO" */
+
+/* One thing that happened, with its reason. The only way anything is reported from inside the stack. */
+enum tapir_event_kind {
+	TAPIR_EV_VERDICT,	/* a frame's end: u.verdict */
+	TAPIR_EV_STATE,		/* a TCP state arrow: u.state */
+	TAPIR_EV_SEGMENT_IN,	/* a TCP segment reached its connection: u.segment, before it is processed */
+	TAPIR_EV_SEGMENT_OUT,	/* tcp_output decided on a segment: u.segment; why says the reason */
+	TAPIR_EV_ACK_OWED,	/* an ACK is now owed; why says the rule */
+	TAPIR_EV_TIMER_ARMED,	/* u.timer */
+	TAPIR_EV_TIMER_FIRED,	/* u.timer */
+	TAPIR_EV_RETRANSMIT,	/* u.segment; why says what gave it up for lost */
+	TAPIR_EV_CC,		/* cwnd, ssthresh or RTT changed: u.cc */
+	TAPIR_EV_WINDOW,	/* the send window changed: u.window */
+	TAPIR_EV_ARP		/* a neighbour's state changed: u.arp */
+};
+struct tapir_event {
+	enum tapir_event_kind kind;
+	usec_t now_us;
+	struct tapir_endpoint local, remote;	/* of the connection; zero where there is none */
+	const char *why;			/* static text: the rule, with its RFC and section; never NULL */
+	union {
+		struct { enum tapir_verdict verdict; uint32_t frame_len; } verdict;
+		struct { enum tapir_tcp_state from, to; } state;
+		struct { uint32_t seq, ack, len, wnd; uint8_t flags; } segment;	/* wnd in bytes, shift applied */
+		struct { enum tapir_tcp_timer timer; usec_t due_us; } timer;
+		struct { uint32_t cwnd, ssthresh, flight, srtt_us, rttvar_us, rto_us; } cc;
+		struct { uint32_t wnd, una, nxt; } window;
+		struct { struct tapir_addr addr; uint8_t mac[6]; bool reachable; } arp;
+	} u;
+};
+typedef void (*tapir_probe_fn)(void *ctx, const struct tapir_event *event);	/* must not call into the stack */
+
+/* ---- configuration --------------------------------------------------------------------------------------------- */
+
+struct tapir_offload_caps {	/* what the driver can take over from the stack, and gives to it */
+	bool csum;		/* checksums of frames out may be left partial; frames in may come partial or valid */
+	bool tso4, tso6;	/* TCP segments out may exceed the MTU (gso_size is the MSS); so may those in */
+	bool uso;		/* the same for UDP */
+};
+
+/* Every choice of one instance. tapir_config_default() fills in everything but addr, mac and seed. */
+struct tapir_config {
+	/* who we are */
+	bool ip_only;			/* frames are bare IP datagrams (a TUN, a harness), no Ethernet, no ARP; default no */
+	uint8_t mac[6];			/* our link address; all zero: made from the seed, locally administered */
+	struct tapir_addr addr;		/* our address */
+	uint8_t prefix_len;		/* of the directly connected network; default 24 */
+	struct tapir_addr gateway;	/* default route; any: none */
+	uint16_t mtu;			/* IP MTU of the link; default 1500 (RFC 894) */
+	struct tapir_offload_caps offload;	/* from the driver; default none */
+	uint64_t seed[2];		/* entropy: ISNs, ports, hashes, IP IDs. The same seed and input give the same run */
+
+	/* memory: counts of entries; tapir_size() adds them up */
+	uint32_t max_sockets;		/* sockets a program may hold open; default 1024 */
+	uint32_t max_conns;		/* TCP connections, in every state; default 4096 */
+	uint32_t small_frames;		/* buffers of 2 KiB; default 4096 */
+	uint32_t large_frames;		/* buffers of 64 KiB; default 128 */
+
+	/* ARP and IP */
+	uint16_t arp_entries;		/* cache size; default 256 */
+	uint8_t arp_queue;		/* datagrams held for each unresolved neighbour; default 16 (RFC 1122 2.3.2.2) */
+	usec_t arp_reachable_us;	/* age at which an entry in use is probed by unicast; default 60 s (RFC 1122 2.3.2.1) */
+	usec_t arp_retry_us;		/* between requests; default 1 s (RFC 1122 2.3.2.1) */
+	uint8_t arp_tries;		/* requests before the neighbour counts as unreachable; default 3 */
+	bool arp_probe;			/* RFC 5227 probing before the address is used; default yes. Announce is always sent */
+	usec_t arp_probe_us;		/* longest wait between two probes; default 200 ms. DEVIATES: RFC 5227 1.1 (1-2 s) because
+					 * a lab should not wait seven seconds; set 2 s on a shared network */
+	uint8_t ttl;			/* default 64 (RFC 1122 3.2.1.7) */
+	uint16_t reass_max;		/* datagrams in reassembly at once; default 16 */
+	usec_t reass_timeout_us;	/* default 30 s (RFC 1122 3.3.2 says 60 to 120, Linux 30) */
+	uint32_t icmp_rate;		/* ICMP errors a second; default 100 (RFC 1812 4.3.2.8) */
+	uint32_t icmp_burst;		/* and at once; default 20 */
+	usec_t pmtu_timeout_us;		/* a learned path MTU is forgotten after; default 10 min (RFC 1191 6.3) */
+	uint16_t min_pmtu;		/* smaller reports are not believed; default 552 (as Linux min_pmtu) */
+
+	/* sockets */
+	uint32_t sndbuf, rcvbuf;	/* bytes; default 512 KiB each */
+	uint16_t backlog;		/* upper limit of listen()'s backlog: accept queue, and SYN queue; default 1024 */
+	uint16_t port_first, port_last;	/* ephemeral ports; default 49152..65535 (RFC 6056 2.1) */
+
+	/* TCP */
+	usec_t msl_us;			/* default 30 s; TIME-WAIT lasts two (RFC 9293 3.4.2 says MSL 2 min, Linux 30 s) */
+	int64_t isn;			/* -1: RFC 6528, the default; else every connection's ISS, for lessons and tests */
+	usec_t rto_initial_us;		/* default 1 s (RFC 6298 2.1) */
+	usec_t rto_min_us;		/* default 200 ms. DEVIATES: RFC 6298 2.4 (1 s) because every current stack does */
+	usec_t rto_max_us;		/* default 60 s (RFC 6298 2.5) */
+	uint8_t syn_retries;		/* SYN retransmissions before ETIMEDOUT; default 7: over 3 min (RFC 9293 3.8.3 MUST-23) */
+	uint8_t synack_retries;		/* default 5 */
+	uint8_t retries1;		/* R1: advise IP of a suspect route; default 3 (RFC 9293 3.8.3 SHLD-9) */
+	uint8_t retries2;		/* R2: retransmissions before ETIMEDOUT; default 15 (RFC 9293 3.8.3 SHLD-10) */
+	uint8_t orphan_retries;		/* the same when no program holds the connection any more; default 8 */
+	uint16_t initial_window;	/* segments; default 10 (RFC 6928) */
+	usec_t delack_us;		/* delayed ACK; 0: acknowledge each segment at once; default 40 ms (RFC 9293 3.8.6.3: < 0.5 s) */
+	uint16_t quickacks;		/* the first so many segments of a connection are acknowledged at once; default 16 */
+	bool timestamps;		/* RFC 7323; default yes */
+	bool sack;			/* RFC 2018; default yes */
+	bool window_scale;		/* RFC 7323; default yes */
+	bool nagle;			/* RFC 9293 3.7.4; default yes; TCP_NODELAY turns it off for one socket */
+	usec_t keepalive_idle_us;	/* default 2 h (RFC 9293 3.8.4 MUST-28) */
+	usec_t keepalive_interval_us;	/* default 75 s */
+	uint8_t keepalive_probes;	/* default 9 */
+	usec_t fin_wait_2_us;		/* an orphan's wait for the peer's FIN; default 60 s (as Linux tcp_fin_timeout) */
+	uint32_t challenge_acks;	/* challenge ACKs a second, all connections together; default 1000 (RFC 5961 7) */
+
+	tapir_probe_fn probe;		/* NULL: nobody looks */
+	void *probe_ctx;
+};
+
+/* Fills in every default above. */
+void tapir_config_default(struct tapir_config *config);
+
+/* ---- 1: the engine --------------------------------------------------------------------------------------------- */
+
+struct tapir_offload {		/* what is still to be done to a frame, or was already; the words of virtio_net_hdr */
+	enum tapir_csum { TAPIR_CSUM_NONE, TAPIR_CSUM_VALID, TAPIR_CSUM_PARTIAL } csum;
+				/* NONE: complete (out), unchecked (in). PARTIAL: the field holds the pseudo-header's sum */
+	uint16_t csum_start, csum_offset;	/* PARTIAL: sum from csum_start to the end into csum_start + csum_offset */
+	enum tapir_gso { TAPIR_GSO_NONE, TAPIR_GSO_TCP4, TAPIR_GSO_TCP6, TAPIR_GSO_UDP } gso;
+	uint16_t gso_size, hdr_len;	/* payload bytes of each wire segment; bytes of all headers */
+};
+
+/* A buffer from the stack's pools. A driver gets an empty one, reads a frame to data[0..room), sets len and offload and
+ * hands it to tapir_input, which takes it over. Inside the stack the same type holds queued bytes. */
+struct tapir_frame {
+	struct tapir_frame *next;
+	uint8_t *data;			/* first valid byte */
+	uint32_t len;			/* valid bytes from data */
+	uint32_t room;			/* bytes that fit from data on */
+	uint8_t *store;			/* the storage; NULL: data is borrowed from the program */
+	uint32_t cap;			/* bytes of storage: what this buffer costs */
+	struct tapir_offload offload;
+	union {				/* belongs to whoever holds it */
+		struct { struct tapir_endpoint peer; struct tapir_addr local; } datagram;	/* a socket's receive queue */
+		struct { void (*done)(void *ctx, const uint8_t *p); void *ctx; } borrowed;	/* tapir_send_borrowed */
+		struct { uint32_t next_hop; uint16_t offset; uint8_t tries; } sending;		/* the output queue */
+		uint32_t seq;								/* TCP reassembly */
+	} u;
+};
+
+#define TAPIR_OUT_HEAD 160		/* Ethernet 14 + IPv4 60 + TCP 60, and some */
+#define TAPIR_OUT_SLICES 40
+/* One frame to send: the headers, then borrowed slices. Valid until the next call into the stack. */
+struct tapir_out {
+	struct tapir_offload offload;	/* offsets count from the first byte of the frame */
+	uint32_t len;			/* bytes of the whole frame */
+	uint16_t head_at, head_len;	/* headers are head[head_at .. head_at + head_len) */
+	uint16_t slice_count;
+	struct span slices[TAPIR_OUT_SLICES];
+	uint8_t head[TAPIR_OUT_HEAD];
+};
+/* Copies the whole frame to buf, which has out->len bytes; completes a partial checksum there unless keep_partial. */
+void tapir_out_copy(const struct tapir_out *out, uint8_t *buf, bool keep_partial);
+
+/* Bytes of memory a stack with this configuration needs; 0 when the configuration is impossible. */
+size_t tapir_size(const struct tapir_config *config);
+
+/* Makes a stack in mem (tapir_size bytes, aligned to 64), which stays the caller's and must outlive it. config is
+ * copied. now_us is the time on the clock that tapir_tick will be given. NULL when the configuration is impossible. */
+struct tapir *tapir_init(void *mem, const struct tapir_config *config, usec_t now_us);
+const struct tapir_config *tapir_get_config(const struct tapir *t);	/* as completed by tapir_init: mac, mtu ... */
+
+/* An empty buffer for one received frame: the largest that can arrive fits. NULL: the pools are empty; read and throw
+ * away, or wait. Give it back with tapir_frame_put if nothing was read. */
+struct tapir_frame *tapir_frame_get(struct tapir *t);
+void tapir_frame_put(struct tapir *t, struct tapir_frame *frame);
+
+/* One received frame, which the stack takes over. Only changes state: what is owed leaves through tapir_output. */
+enum tapir_verdict tapir_input(struct tapir *t, struct tapir_frame *frame);
+
+/* The next frame to send, written to out: 1; or 0: nothing to send now. Call until 0. */
+int tapir_output(struct tapir *t, struct tapir_out *out);
+
+/* Sets the time, which never goes back, and runs every timer that is due. */
+void tapir_tick(struct tapir *t, usec_t now_us);
+
+/* When tapir_tick must be called again at the latest; USEC_NEVER: only input can change anything. */
+usec_t tapir_deadline(const struct tapir *t);
+
+usec_t tapir_now(const struct tapir *t);			/* the last tick's time */
+uint64_t tapir_count(const struct tapir *t, enum tapir_verdict v);	/* frames with that end, since tapir_init */
+
+struct tapir_usage {			/* how much of the lent memory is taken, against what there is */
+	uint32_t sockets, sockets_max, conns, conns_max, small_frames, small_frames_max, large_frames, large_frames_max;
+	uint32_t arp, arp_max, reass, reass_max, time_wait, timers;
+};
+void tapir_usage(const struct tapir *t, struct tapir_usage *usage);
+
+struct tapir_arp_entry { struct tapir_addr addr; uint8_t mac[6]; bool reachable; usec_t age_us; };	/* a row of arp -a */
+/* Copies up to max rows of the ARP cache to rows; returns how many there are. */
+uint32_t tapir_arp_list(const struct tapir *t, struct tapir_arp_entry *rows, uint32_t max);
+
+/* Adds a route: longest prefix wins. gateway any: directly connected. TAPIR_ENOMEM after 16. */
+int tapir_route_add(struct tapir *t, struct tapir_addr net, uint8_t prefix_len, struct tapir_addr gateway);
+
+/* Sends one ICMP echo request (RFC 792) with the payload copied. Answers come to tapir_echo_recv by id. */
+int tapir_echo_send(struct tapir *t, struct tapir_addr to, uint16_t id, uint16_t seq, struct span payload);
+struct tapir_echo {
+	struct tapir_addr from;
+	uint16_t id, seq;
+	uint8_t ttl;
+	uint8_t type, code;		/* 0, 0: an echo reply; else the ICMP error that quoted our request */
+	uint32_t len;			/* payload bytes */
+	usec_t at_us;			/* when it arrived */
+};
+/* The next answer to an echo request of ours: 1, or 0 when there is none. At most 64 are kept, oldest dropped. */
+int tapir_echo_recv(struct tapir *t, struct tapir_echo *echo);
+
+/* ---- 2: sockets ------------------------------------------------------------------------------------------------ */
+
+/* A socket descriptor: slot | generation << 32. A closed one gets TAPIR_EBADF for ever, never another's connection.
+ * Negative values are errors. */
+typedef int64_t tapir_sd;
+
+enum tapir_sock_type { TAPIR_SOCK_STREAM = 1, TAPIR_SOCK_DGRAM = 2 };	/* TCP, UDP */
+
+/* A new socket. TAPIR_ENOMEM. */
+tapir_sd tapir_socket(struct tapir *t, enum tapir_sock_type type);
+
+/* Gives the socket a local address; port 0: an ephemeral one (RFC 6056). TAPIR_EADDRINUSE, EADDRNOTAVAIL, EINVAL. */
+int tapir_bind(struct tapir *t, tapir_sd sd, const struct tapir_endpoint *local);
+
+/* Passive OPEN (RFC 9293 3.10.1). backlog: connections not yet accepted; at least 1, at most config.backlog. */
+int tapir_listen(struct tapir *t, tapir_sd sd, int backlog);
+
+/* Takes the oldest established connection; peer may be NULL. TAPIR_EAGAIN when there is none. */
+tapir_sd tapir_accept(struct tapir *t, tapir_sd sd, struct tapir_endpoint *peer);
+
+/* Stream: active OPEN; TAPIR_EINPROGRESS, then TAPIR_POLLOUT or TAPIR_POLLERR. Datagram: sets the peer, 0. */
+int tapir_connect(struct tapir *t, tapir_sd sd, const struct tapir_endpoint *peer);
+
+/* Queues up to n bytes (copied) and returns how many were taken, at least 1; TAPIR_EAGAIN when none fit.
+ * Datagram: all or nothing. TAPIR_EPIPE after shutdown, ENOTCONN, or the connection's error. */
+int64_t tapir_send(struct tapir *t, tapir_sd sd, const void *buf, size_t n);
+
+/* The same without the copy: p[0..n) must not change until done(ctx, p) is called, once, when the peer has acknowledged
+ * it all or the connection is gone. Streams only. Takes all n or TAPIR_EAGAIN. done may be NULL: p is constant for ever. */
+int64_t tapir_send_borrowed(struct tapir *t, tapir_sd sd, const void *p, size_t n,
+			    void (*done)(void *ctx, const uint8_t *p), void *ctx);
+
+/* Takes up to n bytes to buf: how many; 0: the peer closed and everything was read; TAPIR_EAGAIN. Datagram: one datagram,
+ * what does not fit is lost. */
+int64_t tapir_recv(struct tapir *t, tapir_sd sd, void *buf, size_t n);
+int64_t tapir_sendto(struct tapir *t, tapir_sd sd, const void *buf, size_t n, const struct tapir_endpoint *to);
+int64_t tapir_recvfrom(struct tapir *t, tapir_sd sd, void *buf, size_t n, struct tapir_endpoint *from);
+
+/* Looks at received bytes where they lie: fills up to max spans, returns how many; 0: the peer closed; TAPIR_EAGAIN.
+ * They stay valid until tapir_recv_consume, tapir_recv or tapir_close on this socket. Streams only. */
+int tapir_recv_peek(struct tapir *t, tapir_sd sd, struct span *spans, int max);
+/* Gives n of the bytes seen by peek back to the window. */
+int tapir_recv_consume(struct tapir *t, tapir_sd sd, size_t n);
+
+enum tapir_shut { TAPIR_SHUT_RD, TAPIR_SHUT_WR, TAPIR_SHUT_RDWR };
+/* SHUT_WR: half-close, a FIN after all that was sent. SHUT_RD: what arrives is thrown away. */
+int tapir_shutdown(struct tapir *t, tapir_sd sd, enum tapir_shut how);
+
+/* CLOSE (RFC 9293 3.10.4): frees the descriptor; what was sent still arrives, the connection ends by itself. With unread
+ * bytes, or a linger of 0, it is a reset (RFC 1122 4.2.2.13). */
+int tapir_close(struct tapir *t, tapir_sd sd);
+/* ABORT (RFC 9293 3.10.5): a RST, and the descriptor is freed. */
+int tapir_abort(struct tapir *t, tapir_sd sd);
+
+int tapir_getsockname(struct tapir *t, tapir_sd sd, struct tapir_endpoint *local);
+int tapir_getpeername(struct tapir *t, tapir_sd sd, struct tapir_endpoint *peer);
+
+enum tapir_opt {
+	TAPIR_SO_TYPE,			/* get: enum tapir_sock_type */
+	TAPIR_SO_ERROR,			/* get: the pending error, which it clears; 0: none */
+	TAPIR_SO_ACCEPTCONN,		/* get: 1 if listening */
+	TAPIR_SO_REUSEADDR,		/* bind although connections of an earlier listener linger; default 1 */
+	TAPIR_SO_BROADCAST,		/* may send to broadcast addresses; default 0 */
+	TAPIR_SO_KEEPALIVE,		/* default 0 (RFC 9293 3.8.4 MUST-25) */
+	TAPIR_SO_LINGER,		/* 0: close() resets; -1: the default, close() is graceful. Never blocks */
+	TAPIR_SO_SNDBUF, TAPIR_SO_RCVBUF,	/* bytes */
+	TAPIR_IP_TTL, TAPIR_IP_TOS,
+	TAPIR_TCP_NODELAY,		/* 1: no Nagle (RFC 9293 3.7.4 MUST-17) */
+	TAPIR_TCP_MAXSEG,		/* get: the effective send MSS */
+};
+int tapir_setsockopt(struct tapir *t, tapir_sd sd, enum tapir_opt opt, int value);
+int tapir_getsockopt(struct tapir *t, tapir_sd sd, enum tapir_opt opt, int *value);
+
+struct tapir_tcp_info {			/* STATUS (RFC 9293 3.10.6); the names of Linux' tcp_info where it has them */
+	enum tapir_tcp_state state;
+	struct tapir_endpoint local, peer;
+	uint32_t snd_mss, rcv_mss, snd_cwnd, snd_ssthresh, snd_wnd, rcv_wnd, unacked, notsent, rtt_us, rttvar_us, rto_us;
+	uint32_t retransmits, total_retrans, unread;
+	uint8_t snd_wscale, rcv_wscale;
+	int soft_error;			/* what ICMP reported, without ending the connection (RFC 1122 4.2.3.9); 0: nothing */
+	bool timestamps, sack;
+};
+int tapir_tcp_info(struct tapir *t, tapir_sd sd, struct tapir_tcp_info *info);
+
+enum tapir_ready {			/* readiness, the meaning of poll(2) */
+	TAPIR_POLLIN = 1,		/* recv or accept would not say EAGAIN */
+	TAPIR_POLLOUT = 2,		/* send would not say EAGAIN, or connect has ended */
+	TAPIR_POLLRDHUP = 4,		/* the peer closed its side */
+	TAPIR_POLLHUP = 8,		/* both sides closed, or reset */
+	TAPIR_POLLERR = 16,		/* an error is pending */
+	TAPIR_POLLPRI = 32		/* urgent text lies ahead, in line (RFC 9293 3.8.5) */
+};
+/* What the socket is ready for now: a set of enum tapir_ready, or TAPIR_EBADF. */
+int tapir_poll(struct tapir *t, tapir_sd sd);
+
+struct tapir_poll_event { tapir_sd sd; int ready; void *user; };
+/* Sockets whose readiness may have changed since they were last listed here, each once (edge triggered; spurious rows
+ * are possible): up to max rows, returns how many. */
+int tapir_poll_events(struct tapir *t, struct tapir_poll_event *events, int max);
+/* A value of the program's own, given back in tapir_poll_event. */
+int tapir_set_user(struct tapir *t, tapir_sd sd, void *user);
+
+/* ---- 3: events ------------------------------------------------------------------------------------------------- */
+
+/* Callbacks in the manner of Node's net.Server, net.Socket and dgram.Socket; any may be NULL. They run only inside
+ * tapir_dispatch, never inside another call, so they may call anything here except tapir_dispatch, tapir_input,
+ * tapir_output and tapir_tick. on_close is the last for a descriptor, which is already closed then. */
+struct tapir_handlers {
+	void (*on_listening)(struct tapir *t, tapir_sd sd, void *ctx);
+	/* A connection arrived; it has these handlers and this ctx already, tapir_on gives it others. */
+	void (*on_connection)(struct tapir *t, tapir_sd sd, void *ctx, const struct tapir_endpoint *peer);
+	void (*on_connect)(struct tapir *t, tapir_sd sd, void *ctx);
+	/* Bytes arrived; they are consumed on return. A byte stream has no message borders: one send may come as many of
+	 * these, many sends as one. A program that cannot take more calls tapir_pause. */
+	void (*on_data)(struct tapir *t, tapir_sd sd, void *ctx, struct span data);
+	void (*on_message)(struct tapir *t, tapir_sd sd, void *ctx, struct span data, const struct tapir_endpoint *from);
+	void (*on_drain)(struct tapir *t, tapir_sd sd, void *ctx);	/* after a short send: there is room again */
+	void (*on_end)(struct tapir *t, tapir_sd sd, void *ctx);	/* the peer sent FIN and all was read */
+	void (*on_error)(struct tapir *t, tapir_sd sd, void *ctx, int error);	/* on_close follows for streams */
+	void (*on_close)(struct tapir *t, tapir_sd sd, void *ctx);
+	bool allow_half_open;		/* no: after on_end this side is closed too, as Node does */
+};
+/* Hands the socket's events to handlers (borrowed, must outlive the socket). */
+int tapir_on(struct tapir *t, tapir_sd sd, const struct tapir_handlers *handlers, void *ctx);
+int tapir_pause(struct tapir *t, tapir_sd sd);		/* no on_data until tapir_resume: the window closes by itself */
+int tapir_resume(struct tapir *t, tapir_sd sd);
+/* Runs the callbacks that are due; returns how many. Call after tapir_input and tapir_tick, before tapir_output. Serves
+ * each ready socket once, so that one busy socket starves nobody; call again while it returns more than 0. */
+int tapir_dispatch(struct tapir *t);
+
+/* socket + bind + listen + tapir_on, for any local address. */
+tapir_sd tapir_serve_tcp(struct tapir *t, uint16_t port, int backlog, const struct tapir_handlers *handlers, void *ctx);
+tapir_sd tapir_serve_udp(struct tapir *t, uint16_t port, const struct tapir_handlers *handlers, void *ctx);
+
+#endif

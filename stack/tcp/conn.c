@@ -1,0 +1,205 @@
+/* conn.c: the life of a connection: from the pool, through its states, back to the pool. Owns the pool, the three queues
+ * (SYN-RECEIVED, waiting for accept, TIME-WAIT) and tcp_set_state, the only writer of c->state.
+ *
+ * Invariants: a connection is in the demux table exactly while it is in neither CLOSED nor LISTEN; one that is CLOSED has
+ * no timer, nothing owed and nothing to send; one that is CLOSED without an owner is in the pool. */
+#include "internal.h"
+
+/* Out-of-order pieces each pin at least one small frame, so more of them than half the frames cannot be of use. */
+static uint32_t piece_count(const struct tapir_config *cfg) { return cfg->small_frames / 2 + 1; }
+
+static uint32_t bucket_count(const struct tapir_config *cfg)
+{
+	uint32_t n = 16;
+
+	while (n < cfg->max_conns)
+		n *= 2;
+	return n;
+}
+
+static void carve_all(const struct tapir_config *cfg, uintptr_t *at, void *parts[4])
+{
+	parts[0] = carve(at, sizeof(struct tcp));
+	parts[1] = carve(at, sizeof(struct tcp_conn) * cfg->max_conns);
+	parts[2] = carve(at, sizeof(struct tcp_conn *) * bucket_count(cfg));
+	parts[3] = carve(at, tcp_reass_size(piece_count(cfg)));
+}
+
+size_t tcp_size(const struct tapir_config *cfg)
+{
+	uintptr_t at = 0;
+	void *parts[4];
+
+	carve_all(cfg, &at, parts);
+	return at;
+}
+
+void tcp_init(struct tapir *t, void *mem)
+{
+	uintptr_t at = (uintptr_t)mem;
+	void *parts[4];
+
+	carve_all(&t->cfg, &at, parts);
+	t->tcp = parts[0];
+	memset(t->tcp, 0, sizeof *t->tcp);
+	t->tcp->slots = parts[1];
+	memset(t->tcp->slots, 0, sizeof(struct tcp_conn) * t->cfg.max_conns);
+	for (uint32_t i = t->cfg.max_conns; i-- > 0;) {
+		t->tcp->slots[i].hash_next = t->tcp->free;
+		t->tcp->free = &t->tcp->slots[i];
+	}
+	t->tcp->next_port = (uint32_t)rng_next(&t->rng);
+	tcp_demux_init(t, parts[2], bucket_count(&t->cfg));
+	tcp_reass_init(t, parts[3], piece_count(&t->cfg));
+}
+
+void tcp_queue_push(struct tcp_queue *q, struct tcp_conn *c)
+{
+	assert(!c->queue);
+	c->queue = q;
+	c->queue_next = NULL;
+	c->queue_prev = q->tail;
+	if (q->tail)
+		q->tail->queue_next = c;
+	else
+		q->head = c;
+	q->tail = c;
+}
+
+void tcp_queue_remove(struct tcp_conn *c)
+{
+	struct tcp_queue *q = c->queue;
+
+	if (!q)
+		return;
+	*(c->queue_prev ? &c->queue_prev->queue_next : &q->head) = c->queue_next;
+	*(c->queue_next ? &c->queue_next->queue_prev : &q->tail) = c->queue_prev;
+	c->queue = NULL;
+	c->queue_next = c->queue_prev = NULL;
+}
+
+/* When the pool is empty the oldest TIME-WAIT gives way, then the oldest half-open connection: bounded memory before
+ * politeness to the slow. */
+static void make_room(struct tapir *t)
+{
+	while (!t->tcp->free && t->tcp->time_wait.head)
+		tcp_conn_end(t, t->tcp->time_wait.head, 0);	/* no gain if a program still holds it: the next */
+	if (!t->tcp->free && t->tcp->syn.head)
+		tcp_conn_end(t, t->tcp->syn.head, TAPIR_ENOMEM);
+}
+
+struct tcp_conn *tcp_conn_new(struct tapir *t, enum tcp_state state)
+{
+	struct tcp_conn *c;
+
+	make_room(t);
+	c = t->tcp->free;
+	if (!c)
+		return NULL;
+	t->tcp->free = c->hash_next;
+	t->tcp->used++;
+	memset(c, 0, sizeof *c);
+	c->state = state;
+	c->timer.fire = tcp_timer_fire;
+	for (int i = 0; i < TAPIR_TIMER_COUNT; i++)
+		c->due_us[i] = USEC_NEVER;
+	c->sndbuf = t->cfg.sndbuf;
+	c->rcvbuf = t->cfg.rcvbuf;
+	c->rcv.quick = t->cfg.quickacks;
+	c->rcv.mss = TCP_DEFAULT_MSS;
+	c->cc.ops = &cc_newreno;
+	c->last_in_us = c->last_out_us = t->now_us;
+	tcp_rtt_init(t, c);
+	return c;
+}
+
+void tcp_conn_free(struct tapir *t, struct tcp_conn *c)
+{
+	assert(c->state == TCP_CLOSED && !c->queue && !c->is_ready && !timer_armed(&c->timer));
+	stream_clear(&c->rx, &t->frames);
+	c->hash_next = t->tcp->free;
+	t->tcp->free = c;
+	t->tcp->used--;
+}
+
+static void leave_state(struct tapir *t, struct tcp_conn *c)
+{
+	if (c->state == TCP_TIME_WAIT)
+		t->tcp->time_wait_count--;
+	if (c->queue == &t->tcp->syn)
+		t->tcp->syn_count--;
+	else if (c->queue && c->listener && c->queue == &c->listener->accept)
+		return;		/* an accept queue is left by accept(), or in CLOSED */
+	tcp_queue_remove(c);
+}
+
+void tcp_set_state(struct tapir *t, struct tcp_conn *c, enum tcp_state to)
+{
+	enum tcp_state from = c->state;
+
+	assert(tcp_arrow_is_legal(from, to));
+	leave_state(t, c);
+	c->state = to;
+	if (to == TCP_TIME_WAIT)
+		t->tcp->time_wait_count++;
+	tcp_say_state(t, c, from, to);
+}
+
+void tcp_conn_notify(struct tapir *t, struct tcp_conn *c)
+{
+	if (c->owner)
+		socket_tcp_ready(t, c);
+}
+
+/* Takes the connection out of everything that would find it again. Text that arrived in order stays for its reader. */
+static void detach(struct tapir *t, struct tcp_conn *c)
+{
+	tcp_demux_remove(t, c);
+	tcp_unready(t, c);
+	for (enum tapir_tcp_timer i = 0; i < TAPIR_TIMER_COUNT; i++)
+		tcp_timer_disarm(t, c, i);
+	if (c->queue && c->listener && c->queue == &c->listener->accept) {
+		c->listener->accepted--;
+		tcp_queue_remove(c);
+	}
+	c->listener = NULL;
+	c->owed = (struct tcp_owed){0};
+	stream_clear(&c->tx, &t->frames);
+	tcp_reass_clear(t, c);
+}
+
+void tcp_conn_end(struct tapir *t, struct tcp_conn *c, int error)
+{
+	assert(c->state != TCP_CLOSED);
+	c->error = error;
+	detach(t, c);
+	tcp_set_state(t, c, TCP_CLOSED);
+	if (c->owner)
+		socket_tcp_ready(t, c);
+	else
+		tcp_conn_free(t, c);
+}
+
+bool tcp_syn_unacked(const struct tcp_conn *c)
+{
+	return seq_eq(c->snd.una, c->iss);
+}
+
+seq_t tcp_fin_seq(const struct tcp_conn *c)
+{
+	return seq_add(c->snd.una, c->tx.bytes + (tcp_syn_unacked(c) ? 1 : 0));
+}
+
+bool tcp_fin_sent(const struct tcp_conn *c)
+{
+	return c->fin_queued && (c->fin_acked || seq_gt(c->snd.nxt, tcp_fin_seq(c)));
+}
+
+uint32_t tcp_rcv_wnd(const struct tcp_conn *c)
+{
+	uint32_t unit = (uint32_t)1 << c->rcv.shift;
+
+	if (seq_leq(c->rcv.adv, c->rcv.nxt))
+		return 0;
+	return (seq_sub(c->rcv.adv, c->rcv.nxt) + unit - 1) & ~(unit - 1);
+}

@@ -1,0 +1,88 @@
+/* events.c: what a connection tells the probe. Builds each event in one place so that the code that decides stays
+ * readable; costs one predictable branch when nobody looks. */
+#include "internal.h"
+
+static struct tapir_event about(const struct tapir *t, const struct tcp_conn *c, enum tapir_event_kind kind, const char *why)
+{
+	return (struct tapir_event){.kind = kind, .now_us = t->now_us, .local = c->local, .remote = c->peer, .why = why};
+}
+
+void tcp_say_state(struct tapir *t, const struct tcp_conn *c, enum tcp_state from, enum tcp_state to)
+{
+	struct tapir_event e;
+
+	if (!t->cfg.probe)
+		return;
+	e = about(t, c, TAPIR_EV_STATE, "RFC 9293 3.3.2");
+	e.u.state.from = (enum tapir_tcp_state)from;
+	e.u.state.to = (enum tapir_tcp_state)to;
+	probe(t, &e);
+}
+
+void tcp_say_segment(struct tapir *t, const struct tcp_conn *c, const struct tcp_seg *seg, enum tapir_event_kind kind,
+		     const char *why)
+{
+	struct tapir_event e;
+	uint8_t shift = kind == TAPIR_EV_SEGMENT_IN ? c->snd.shift : c->rcv.shift;
+
+	if (!t->cfg.probe)
+		return;
+	e = about(t, c, kind, why);
+	e.u.segment.seq = seg->seq.n;
+	e.u.segment.ack = seg->ack.n;
+	e.u.segment.len = seg->len;
+	e.u.segment.wnd = seg->flags & TCP_SYN ? seg->wnd : seg->wnd << shift;
+	e.u.segment.flags = seg->flags;
+	probe(t, &e);
+}
+
+void tcp_say_timer(struct tapir *t, const struct tcp_conn *c, enum tapir_tcp_timer timer, enum tapir_event_kind kind)
+{
+	struct tapir_event e;
+
+	if (!t->cfg.probe)
+		return;
+	e = about(t, c, kind, tapir_timer_name(timer));
+	e.u.timer.timer = timer;
+	e.u.timer.due_us = c->due_us[timer];
+	probe(t, &e);
+}
+
+void tcp_say_owed(struct tapir *t, const struct tcp_conn *c, const char *why)
+{
+	struct tapir_event e;
+
+	if (!t->cfg.probe)
+		return;
+	e = about(t, c, TAPIR_EV_ACK_OWED, why);
+	probe(t, &e);
+}
+
+void tcp_say_cc(struct tapir *t, const struct tcp_conn *c, const char *why)
+{
+	struct tapir_event e;
+
+	if (!t->cfg.probe)
+		return;
+	e = about(t, c, TAPIR_EV_CC, why);
+	e.u.cc.cwnd = c->cc.cwnd;
+	e.u.cc.ssthresh = c->cc.ssthresh;
+	e.u.cc.flight = tcp_flight(c);
+	e.u.cc.srtt_us = c->rtt.srtt_us;
+	e.u.cc.rttvar_us = c->rtt.rttvar_us;
+	e.u.cc.rto_us = c->rtt.rto_us;
+	probe(t, &e);
+}
+
+void tcp_say_window(struct tapir *t, const struct tcp_conn *c)
+{
+	struct tapir_event e;
+
+	if (!t->cfg.probe)
+		return;
+	e = about(t, c, TAPIR_EV_WINDOW, "RFC 9293 3.10.7.4 fifth");
+	e.u.window.wnd = c->snd.wnd;
+	e.u.window.una = c->snd.una.n;
+	e.u.window.nxt = c->snd.nxt.n;
+	probe(t, &e);
+}

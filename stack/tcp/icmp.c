@@ -1,0 +1,48 @@
+/* icmp.c: what ICMP errors mean for a connection (RFC 9293 3.9.2.2, RFC 5927). An error counts only if the sequence
+ * number that it quotes is one that we have sent and that is not acknowledged. */
+#include "internal.h"
+
+#define QUOTE_SEQ_AT 4		/* offset of the sequence number in the quoted header */
+
+static struct tcp_conn *quoted_conn(struct tapir *t, const struct ip_error *e)
+{
+	struct tapir_endpoint local = {e->src, get_be16(e->quoted.p)}, peer = {e->dst, get_be16(e->quoted.p + 2)};
+	struct tcp_conn *c = tcp_demux(t, &local, &peer);
+	seq_t at = seq(get_be32(e->quoted.p + QUOTE_SEQ_AT));
+
+	if (!c || seq_lt(at, c->snd.una) || seq_gt(at, c->snd.max) || seq_eq(c->snd.una, c->snd.max))
+		return NULL;	/* RFC 5927 4.1 */
+	return c;
+}
+
+/* RFC 1191 6.4: what was too large is sent again in smaller pieces; it is not a sign of congestion. */
+static void path_mtu_shrank(struct tapir *t, struct tcp_conn *c)
+{
+	uint16_t old = c->snd.mss;
+
+	tcp_update_mss(t, c);
+	if (c->snd.mss >= old || tcp_syn_unacked(c))
+		return;
+	c->snd.nxt = c->snd.una;
+	c->rtt.timed_at_us = USEC_NEVER;
+	c->owed.why = "RFC 1191 6.4: the path MTU is smaller";
+	tcp_ready(t, c);
+}
+
+void tcp_error(struct tapir *t, const struct ip_error *e)
+{
+	struct tcp_conn *c;
+
+	if (e->quoted.n < 8)
+		return;
+	c = quoted_conn(t, e);
+	if (!c)
+		return;
+	if (e->error == TAPIR_EMSGSIZE)
+		path_mtu_shrank(t, c);
+	else if (e->hard && c->state == TCP_SYN_SENT)
+		tcp_conn_end(t, c, e->error);	/* RFC 5927 5.1: nothing is lost yet */
+	else
+		c->soft_error = e->error;	/* RFC 9293 3.9.2.2 (MUST-56); DEVIATES: RFC 1122 4.2.3.9 (hard errors abort)
+						 * because RFC 5927 5.2 shows that anyone could send one */
+}

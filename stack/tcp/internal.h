@@ -1,0 +1,114 @@
+/* internal.h: what the files of tcp/ tell each other. Nobody outside this folder includes it but tests. */
+#ifndef TCP_INTERNAL_H
+#define TCP_INTERNAL_H
+
+#include "tcp.h"
+
+#define TCP_DEFAULT_MSS 536	/* RFC 9293 3.7.1 (MUST-15) */
+
+/* A segment on its way through RFC 9293 3.10.7. seg is a copy: the first step trims it to the window. */
+struct tcp_arrival {
+	const struct ip_packet *pkt;
+	struct tcp_seg seg;
+	seq_t iss_floor;		/* a TIME-WAIT that this SYN ended: the new ISS must lie above, if has_floor */
+	bool has_floor;
+	enum tapir_verdict verdict;	/* the segment's end, once a step has decided it */
+};
+
+/* --- conn.c: lifetime. A connection that reaches CLOSED without an owner goes back to the pool at once; its memory is not
+ * reused before the present event is over, so that c->state may still be asked for. --- */
+struct tcp_conn *tcp_conn_new(struct tapir *t, enum tcp_state state);	/* NULL: the pool is empty and nothing can give way */
+void tcp_conn_free(struct tapir *t, struct tcp_conn *c);
+void tcp_set_state(struct tapir *t, struct tcp_conn *c, enum tcp_state to);
+void tcp_conn_end(struct tapir *t, struct tcp_conn *c, int error);	/* enters CLOSED, flushes, tells the owner */
+void tcp_queue_push(struct tcp_queue *q, struct tcp_conn *c);
+void tcp_queue_remove(struct tcp_conn *c);				/* from whichever it is in, if any */
+void tcp_conn_notify(struct tapir *t, struct tcp_conn *c);		/* the upcall, if there is an owner */
+uint32_t tcp_rcv_wnd(const struct tcp_conn *c);			/* RCV.WND: what was advertised and is not used up */
+seq_t tcp_fin_seq(const struct tcp_conn *c);			/* where our FIN lies: behind all text */
+bool tcp_syn_unacked(const struct tcp_conn *c);
+bool tcp_fin_sent(const struct tcp_conn *c);
+
+/* --- demux.c --- */
+void tcp_demux_init(struct tapir *t, void *buckets, uint32_t count);
+struct tcp_conn *tcp_demux(struct tapir *t, const struct tapir_endpoint *local, const struct tapir_endpoint *peer);
+void tcp_demux_add(struct tapir *t, struct tcp_conn *c);
+void tcp_demux_remove(struct tapir *t, struct tcp_conn *c);
+struct tcp_listener *tcp_demux_listener(struct tapir *t, const struct tapir_endpoint *local);
+
+/* --- isn.c --- */
+seq_t tcp_isn(struct tapir *t, const struct tapir_endpoint *local, const struct tapir_endpoint *peer);
+uint32_t tcp_ts_offset(struct tapir *t, const struct tapir_endpoint *local, const struct tapir_endpoint *peer);
+/* An ephemeral port for a connection to peer, free with this peer; 0: none is. */
+uint16_t tcp_port_for(struct tapir *t, const struct tapir_addr *local, const struct tapir_endpoint *peer);
+uint16_t tcp_port_any(struct tapir *t, const struct tapir_addr *local);	/* a port that nobody is bound to; 0: none */
+
+/* --- arrives.c, arrives_other.c, listen.c, timewait.c --- */
+enum tapir_verdict tcp_arrives_listen(struct tapir *t, struct tcp_listener *l, struct tcp_arrival *a);
+enum tapir_verdict tcp_arrives_other(struct tapir *t, struct tcp_conn *c, struct tcp_arrival *a);
+/* Sixth to eighth step, for a segment that SYN-SENT has already taken apart. */
+enum tapir_verdict tcp_arrives_from_sixth(struct tapir *t, struct tcp_conn *c, struct tcp_arrival *a);
+void tcp_take_syn_options(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg);
+bool tcp_listen_promote(struct tapir *t, struct tcp_conn *c);	/* SYN queue > accept queue; false: it is full */
+void tcp_established(struct tapir *t, struct tcp_conn *c);	/* what every way into ESTABLISHED starts: cc, keep-alive */
+void tcp_update_mss(struct tapir *t, struct tcp_conn *c);	/* SND.MSS from the peer's option and the path MTU */
+void tcp_set_shift(const struct tapir *t, struct tcp_conn *c);	/* RCV.WND.SHIFT for c->rcvbuf (RFC 7323 2.3) */
+void tcp_enter_time_wait(struct tapir *t, struct tcp_conn *c);
+bool tcp_time_wait_yields(const struct tcp_conn *c, const struct tcp_seg *seg);	/* RFC 6191: to this SYN */
+
+/* --- recovery.c: what an ACK means for loss and congestion --- */
+void tcp_on_new_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg);
+void tcp_on_dup_ack(struct tapir *t, struct tcp_conn *c);
+void tcp_on_rto(struct tapir *t, struct tcp_conn *c);
+uint32_t tcp_flight(const struct tcp_conn *c);			/* bytes sent and not acknowledged */
+
+/* --- rtt.c --- */
+void tcp_rtt_init(struct tapir *t, struct tcp_conn *c);
+void tcp_rtt_sample(struct tapir *t, struct tcp_conn *c, uint32_t rtt_us);
+void tcp_rtt_on_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg);
+uint32_t tcp_ts_now(const struct tapir *t, const struct tcp_conn *c);	/* TSval: milliseconds and the offset */
+
+/* --- reass.c --- */
+/* Text and FIN beyond RCV.NXT are kept. ACCEPT, or the reason why not. */
+enum tapir_verdict tcp_reass_insert(struct tapir *t, struct tcp_conn *c, struct tcp_arrival *a);
+/* Stores text at the end of to: takes the arrival's frame over if it is well filled, else copies. Bytes stored. */
+uint32_t tcp_store_text(struct tapir *t, struct stream *to, const struct ip_packet *pkt, struct span text);
+/* Moves what has become in order to c->rx, and RCV.NXT with it; true if anything moved. */
+bool tcp_reass_deliver(struct tapir *t, struct tcp_conn *c);
+void tcp_reass_check(const struct tcp_conn *c);
+void tcp_reass_clear(struct tapir *t, struct tcp_conn *c);
+uint8_t tcp_sack_blocks(const struct tcp_conn *c, struct sack_block blocks[TCP_SACK_BLOCKS], uint8_t max);
+void tcp_reass_init(struct tapir *t, void *mem, uint32_t count);
+size_t tcp_reass_size(uint32_t count);
+
+/* --- output.c --- */
+void tcp_owe_ack(struct tapir *t, struct tcp_conn *c, const char *why);
+void tcp_owe_dup_ack(struct tapir *t, struct tcp_conn *c, const char *why);
+void tcp_owe_challenge_ack(struct tapir *t, struct tcp_conn *c, const char *why);	/* rate limited (RFC 5961 7) */
+void tcp_ready(struct tapir *t, struct tcp_conn *c);		/* tcp_output is to look at it */
+void tcp_unready(struct tapir *t, struct tcp_conn *c);
+uint32_t tcp_window_to_offer(const struct tcp_conn *c);		/* silly window avoidance applied (RFC 9293 3.8.6.2.2) */
+
+/* --- reset.c --- */
+void tcp_reset_for(struct tapir *t, const struct ip_packet *pkt, const struct tcp_seg *seg);	/* RFC 9293 3.5.2 */
+void tcp_reset_conn(struct tapir *t, const struct tcp_conn *c, seq_t at);	/* <SEQ=at><CTL=RST> */
+
+/* --- timeout.c --- */
+void tcp_timer_arm(struct tapir *t, struct tcp_conn *c, enum tapir_tcp_timer timer, usec_t due_us);
+void tcp_timer_disarm(struct tapir *t, struct tcp_conn *c, enum tapir_tcp_timer timer);
+static inline bool tcp_timer_is_armed(const struct tcp_conn *c, enum tapir_tcp_timer timer)
+{
+	return c->due_us[timer] != USEC_NEVER;
+}
+void tcp_timer_fire(struct tapir *t, struct timer *timer);
+
+/* --- events.c: the probe's view (design: seeing is the product) --- */
+void tcp_say_state(struct tapir *t, const struct tcp_conn *c, enum tcp_state from, enum tcp_state to);
+void tcp_say_segment(struct tapir *t, const struct tcp_conn *c, const struct tcp_seg *seg, enum tapir_event_kind kind,
+		     const char *why);
+void tcp_say_timer(struct tapir *t, const struct tcp_conn *c, enum tapir_tcp_timer timer, enum tapir_event_kind kind);
+void tcp_say_owed(struct tapir *t, const struct tcp_conn *c, const char *why);
+void tcp_say_cc(struct tapir *t, const struct tcp_conn *c, const char *why);
+void tcp_say_window(struct tapir *t, const struct tcp_conn *c);
+
+#endif

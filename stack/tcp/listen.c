@@ -1,0 +1,178 @@
+/* listen.c: the LISTEN state (RFC 9293 3.10.7.2), the SYN queue and the accept queues.
+ * A connection from a passive OPEN is in the SYN queue while SYN-RECEIVED, then in its listener's accept queue until
+ * accept(). The SYN queue is bounded: when it is full the oldest half-open connection gives way, so that a flood of SYNs
+ * cannot keep a peer out that answers faster than the flood turns the queue over. The accept queue is bounded by
+ * listen()'s backlog: when it is full, SYNs and final ACKs are dropped and the peer tries again. */
+#include "internal.h"
+
+#define TCP_MIN_MSS 48		/* less is an attack on our work per byte, not a path */
+#define IP_TCP_HEADERS (IPV4_HEADER + TCP_HEADER)
+#define TS_OPTION 12		/* bytes of the timestamps option, padded */
+
+static uint32_t syn_queue_limit(const struct tapir *t) { return max_u32(t->cfg.max_conns / 4, 1); }
+
+void tcp_update_mss(struct tapir *t, struct tcp_conn *c)
+{
+	struct ip_route route;
+	uint32_t mss = c->snd.mss_option;
+
+	if (ip_route(t, &c->peer.addr, &route) == 0)
+		mss = min_u32(mss, (uint32_t)route.mtu - IP_TCP_HEADERS);
+	c->snd.mss = (uint16_t)(mss - (c->ts_on ? TS_OPTION : 0));	/* RFC 6691: options come out of the MSS */
+}
+
+void tcp_set_shift(const struct tapir *t, struct tcp_conn *c)
+{
+	c->rcv.shift = 0;
+	while (t->cfg.window_scale && c->rcv.shift < 14 && c->rcvbuf >> c->rcv.shift > 65535)
+		c->rcv.shift++;
+}
+
+/* What both sides said in their SYNs is what the connection has. Our side offered what the configuration allows. */
+void tcp_take_syn_options(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg)
+{
+	c->ws_on = t->cfg.window_scale && seg->opt.has_wscale;
+	c->ts_on = t->cfg.timestamps && seg->opt.has_ts;
+	c->sack_on = t->cfg.sack && seg->opt.sack_permitted;
+	c->snd.shift = c->ws_on ? seg->opt.wscale : 0;
+	if (!c->ws_on)
+		c->rcv.shift = 0;
+	c->snd.mss_option = seg->opt.mss ? seg->opt.mss : TCP_DEFAULT_MSS;
+	if (c->snd.mss_option < TCP_MIN_MSS + TS_OPTION)
+		c->snd.mss_option = TCP_MIN_MSS + TS_OPTION;
+	if (c->ts_on) {
+		c->ts.recent = seg->opt.ts_val;
+		c->ts.recent_us = t->now_us;
+	}
+	tcp_update_mss(t, c);
+}
+
+void tcp_established(struct tapir *t, struct tcp_conn *c)
+{
+	/* RFC 5681 3.1: a lost SYN or SYN-ACK means an initial window of one segment. */
+	c->cc.ops->init(&c->cc, c->snd.mss, c->rtt.backoff ? 1 : t->cfg.initial_window);
+	c->loss.recover = c->iss;
+	tcp_set_keepalive(t, c, c->keepalive);
+}
+
+static void inherit(struct tcp_conn *c, const struct tcp_listener *l)
+{
+	c->sndbuf = l->sndbuf;
+	c->rcvbuf = l->rcvbuf;
+	c->ttl = l->ttl;
+	c->tos = l->tos;
+	c->nodelay = l->nodelay;
+	c->keepalive = l->keepalive;
+}
+
+static seq_t choose_iss(struct tapir *t, const struct tcp_conn *c, const struct tcp_arrival *a)
+{
+	seq_t iss = tcp_isn(t, &c->local, &c->peer);
+
+	/* RFC 6191 2: above anything the connection in TIME-WAIT has sent. */
+	if (a->has_floor && seq_leq(iss, a->iss_floor))
+		iss = seq_add(a->iss_floor, 65536);
+	return iss;
+}
+
+/* Third: a SYN makes a connection in SYN-RECEIVED. Text and FIN on the SYN are not acknowledged, so that the peer sends them
+ * again once its address is proven. DEVIATES: RFC 9293 3.10.7.2 third (text "should be queued") because a forged source could
+ * make us hold it. */
+static enum tapir_verdict third_check_syn(struct tapir *t, struct tcp_listener *l, struct tcp_arrival *a)
+{
+	struct tcp_conn *c;
+
+	if (l->accepted >= l->backlog)
+		return DROP_TCP_BACKLOG;
+	if (t->tcp->syn_count >= syn_queue_limit(t))
+		tcp_conn_end(t, t->tcp->syn.head, TAPIR_ETIMEDOUT);
+	c = tcp_conn_new(t, TCP_LISTEN);
+	if (!c)
+		return DROP_NO_MEMORY;
+	c->listener = l;
+	inherit(c, l);
+	c->local = (struct tapir_endpoint){a->pkt->dst, a->seg.dst_port};
+	c->peer = (struct tapir_endpoint){a->pkt->src, a->seg.src_port};
+	c->irs = a->seg.seq;
+	c->rcv.nxt = c->rcv.adv = seq_add(a->seg.seq, 1);
+	c->iss = choose_iss(t, c, a);
+	c->snd.una = c->snd.nxt = c->snd.max = c->iss;
+	c->snd.wnd = c->snd.max_wnd = a->seg.wnd;
+	c->snd.wl1 = a->seg.seq;
+	c->ts.offset = tcp_ts_offset(t, &c->local, &c->peer);
+	tcp_set_shift(t, c);
+	tcp_take_syn_options(t, c, &a->seg);
+	tcp_demux_add(t, c);
+	tcp_set_state(t, c, TCP_SYN_RCVD);
+	tcp_queue_push(&t->tcp->syn, c);
+	t->tcp->syn_count++;
+	tcp_say_segment(t, c, &a->seg, TAPIR_EV_SEGMENT_IN, "RFC 9293 3.10.7.2 third");
+	tcp_ready(t, c);
+	return ACCEPT;
+}
+
+/* RFC 9293 3.10.7.2 */
+enum tapir_verdict tcp_arrives_listen(struct tapir *t, struct tcp_listener *l, struct tcp_arrival *a)
+{
+	if (a->seg.flags & TCP_RST)			/* first */
+		return DROP_TCP_LISTEN_RST;
+	if (a->seg.flags & TCP_ACK) {			/* second */
+		tcp_reset_for(t, a->pkt, &a->seg);
+		return DROP_TCP_LISTEN_ACK;
+	}
+	if (a->seg.flags & TCP_SYN)
+		return third_check_syn(t, l, a);
+	return DROP_TCP_LISTEN_NO_SYN;			/* fourth */
+}
+
+bool tcp_listen_promote(struct tapir *t, struct tcp_conn *c)
+{
+	struct tcp_listener *l = c->listener;
+
+	if (l && l->accepted >= l->backlog)
+		return false;
+	tcp_set_state(t, c, TCP_ESTABLISHED);
+	if (l) {
+		tcp_queue_push(&l->accept, c);
+		l->accepted++;
+		socket_tcp_incoming(t, l);
+	}
+	return true;
+}
+
+void tcp_open_passive(struct tapir *t, struct tcp_bound *b, struct tcp_listener *l)
+{
+	(void)t;
+	assert(b->registered && l->backlog > 0);
+	b->listener = l;
+}
+
+struct tcp_conn *tcp_accept(struct tapir *t, struct tcp_listener *l, void *owner)
+{
+	struct tcp_conn *c = l->accept.head;
+
+	(void)t;
+	if (!c)
+		return NULL;
+	tcp_queue_remove(c);
+	l->accepted--;
+	c->listener = NULL;
+	c->owner = owner;
+	return c;
+}
+
+/* RFC 9293 3.10.4 LISTEN: what waits in the accept queue was established: it is reset. What is half open is forgotten; its
+ * next segment meets CLOSED. */
+void tcp_close_listener(struct tapir *t, struct tcp_bound *b, struct tcp_listener *l)
+{
+	struct tcp_conn *c, *next;
+
+	b->listener = NULL;
+	while (l->accept.head)
+		tcp_abort(t, l->accept.head);
+	for (c = t->tcp->syn.head; c; c = next) {
+		next = c->queue_next;
+		if (c->listener == l)
+			tcp_abort(t, c);
+	}
+}

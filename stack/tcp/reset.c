@@ -1,0 +1,42 @@
+/* reset.c: RST segments (RFC 9293 3.5.2). They belong to no connection, so they leave through the queue of datagrams. */
+#include "internal.h"
+
+static void send_rst(struct tapir *t, const struct ip_how *how, const struct tcp_seg *rst)
+{
+	struct tapir_frame *f = frame_get_headroom(&t->frames, FRAME_HEADROOM + TCP_HEADER);
+	uint64_t sum;
+
+	if (!f)
+		return;		/* as if it were lost */
+	tcp_emit(rst, f->data);
+	f->len = TCP_HEADER;
+	sum = checksum_pseudo(&how->src, &how->dst, IP_PROTO_TCP, TCP_HEADER);
+	put_be16(f->data + TCP_CHECKSUM_AT, checksum_finish(checksum_add(sum, frame_span(f))));
+	ip_queue(t, f, how);
+}
+
+/* RFC 9293 3.5.2 group 1, 3.10.7.1: the RST takes its numbers from the segment, so that its sender accepts it. */
+void tcp_reset_for(struct tapir *t, const struct ip_packet *pkt, const struct tcp_seg *seg)
+{
+	struct ip_how how = {.src = pkt->dst, .dst = pkt->src, .proto = IP_PROTO_TCP, .df = true};
+	struct tcp_seg rst = {.src_port = seg->dst_port, .dst_port = seg->src_port, .flags = TCP_RST};
+
+	if (seg->flags & TCP_RST)
+		return;
+	if (seg->flags & TCP_ACK) {
+		rst.seq = seg->ack;
+	} else {
+		rst.flags = TCP_RST | TCP_ACK;
+		rst.ack = seq_add(seg->seq, seg->len);
+	}
+	send_rst(t, &how, &rst);
+}
+
+void tcp_reset_conn(struct tapir *t, const struct tcp_conn *c, seq_t at)
+{
+	struct ip_how how = {.src = c->local.addr, .dst = c->peer.addr, .proto = IP_PROTO_TCP, .ttl = c->ttl, .tos = c->tos,
+			     .df = true};
+	struct tcp_seg rst = {.src_port = c->local.port, .dst_port = c->peer.port, .seq = at, .flags = TCP_RST};
+
+	send_rst(t, &how, &rst);
+}

@@ -1,0 +1,55 @@
+/* rtt.c: the round-trip time and the retransmission timeout (RFC 6298). One segment a flight is timed to the microsecond;
+ * a retransmitted one never is (Karn), but timestamps tell it apart (RFC 7323 4). */
+#include "internal.h"
+
+#define CLOCK_GRANULARITY_US 1000u	/* G: no timer of ours needs to be finer than the peer's millisecond */
+#define RTO_AFTER_LOST_SYN (3 * TAPIR_SEC)	/* RFC 6298 5.7 */
+
+void tcp_rtt_init(struct tapir *t, struct tcp_conn *c)
+{
+	c->rtt.rto_us = (uint32_t)t->cfg.rto_initial_us;	/* RFC 6298 2.1 */
+	c->rtt.timed_at_us = USEC_NEVER;
+}
+
+uint32_t tcp_ts_now(const struct tapir *t, const struct tcp_conn *c)
+{
+	return (uint32_t)(t->now_us / TAPIR_MS) + c->ts.offset;
+}
+
+static uint32_t clamp_rto(const struct tapir *t, uint64_t rto_us)
+{
+	return (uint32_t)min_usec(max_usec(rto_us, t->cfg.rto_min_us), t->cfg.rto_max_us);
+}
+
+void tcp_rtt_sample(struct tapir *t, struct tcp_conn *c, uint32_t rtt_us)
+{
+	uint32_t r = max_u32(rtt_us, 1), diff;
+
+	if (c->rtt.srtt_us == 0) {			/* RFC 6298 2.2 */
+		c->rtt.srtt_us = r;
+		c->rtt.rttvar_us = r / 2;
+	} else {					/* RFC 6298 2.3: alpha 1/8, beta 1/4 */
+		diff = c->rtt.srtt_us > r ? c->rtt.srtt_us - r : r - c->rtt.srtt_us;
+		c->rtt.rttvar_us = (uint32_t)((3 * (uint64_t)c->rtt.rttvar_us + diff) / 4);
+		c->rtt.srtt_us = max_u32((uint32_t)((7 * (uint64_t)c->rtt.srtt_us + r) / 8), 1);
+	}
+	c->rtt.rto_us = clamp_rto(t, c->rtt.srtt_us + max_usec(CLOCK_GRANULARITY_US, 4 * (uint64_t)c->rtt.rttvar_us));
+}
+
+void tcp_rtt_on_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg)
+{
+	bool syn = tcp_syn_unacked(c);
+
+	if (c->rtt.timed_at_us != USEC_NEVER && seq_gt(seg->ack, c->rtt.timed_seq)) {
+		tcp_rtt_sample(t, c, (uint32_t)(t->now_us - c->rtt.timed_at_us));
+		c->rtt.timed_at_us = USEC_NEVER;
+	} else if (c->rtt.backoff && c->ts_on && seg->opt.has_ts && seg->opt.ts_ecr) {
+		uint32_t ms = tcp_ts_now(t, c) - seg->opt.ts_ecr;
+
+		if (ms < t->cfg.rto_max_us / TAPIR_MS)	/* an echo from another life is no sample */
+			tcp_rtt_sample(t, c, ms * (uint32_t)TAPIR_MS);
+	} else if (syn && c->rtt.backoff && c->rtt.srtt_us == 0) {
+		c->rtt.rto_us = (uint32_t)max_usec(c->rtt.rto_us, RTO_AFTER_LOST_SYN);
+	}
+	c->rtt.backoff = 0;
+}

@@ -1,0 +1,170 @@
+/* tcp.h: one TCP connection, the table of them, and the calls of RFC 9293 3.10 that the sockets above use.
+ * Each file beside this one is a section of the RFC: user.c 3.10.1-6, arrives.c 3.10.7, timeout.c 3.10.8, output.c 3.8.6.
+ * Input and user calls change state and note what is owed; tcp_output alone decides whether a segment exists. */
+#ifndef TCP_TCP_H
+#define TCP_TCP_H
+
+#include "../ip/ip.h"
+#include "cc.h"
+#include "seq.h"
+#include "state.h"
+
+struct tcp_piece;				/* reass.c: one run of out-of-order text */
+
+/* Connections in one of three queues, each in at most one: oldest first. */
+struct tcp_queue { struct tcp_conn *head, *tail; };
+
+/* A local address taken by bind() or listen(); lives inside the socket. */
+struct tcp_bound {
+	struct tcp_bound *next;			/* in its hash chain by port */
+	struct tapir_endpoint local;
+	struct tcp_listener *listener;		/* NULL: bound only */
+	bool registered;
+};
+
+/* Passive OPEN (RFC 9293 3.10.1): the LISTEN state. Lives inside the socket. */
+struct tcp_listener {
+	struct tcp_queue accept;		/* established, waiting for accept(), oldest first */
+	uint16_t accepted, backlog;		/* how many wait, and how many may */
+	uint32_t rcvbuf, sndbuf;		/* for its connections, as the following */
+	uint8_t ttl, tos;
+	bool nodelay, keepalive;
+	void *owner;				/* the socket */
+};
+
+/* What is owed: noted by input, user calls and timers, paid by tcp_output. */
+struct tcp_owed {
+	bool ack;				/* an ACK, which may ride on data */
+	uint8_t dup_acks;			/* so many ACKs that carry nothing else (RFC 5681 4.2) */
+	bool retransmit;			/* the segment at SND.UNA again */
+	bool probe;				/* one byte into a closed window (RFC 9293 3.8.6.1) */
+	bool keepalive;				/* an old sequence number, to be answered (RFC 9293 3.8.4) */
+	const char *why;			/* the rule behind the latest of them */
+};
+
+struct tcp_conn {
+	struct tcp_conn *hash_next;		/* demux.c */
+	struct tcp_conn *ready_next, *ready_prev;	/* output.c: the ready list, if is_ready */
+	bool is_ready;
+	struct tcp_conn *queue_next, *queue_prev;	/* SYN queue, a listener's accept queue, or the TIME-WAIT queue */
+	struct tcp_queue *queue;		/* which of them; NULL: none */
+	struct tcp_listener *listener;		/* passive open, not yet accepted: where it came from; else NULL */
+	void *owner;				/* the socket, NULL: an orphan, or not yet accepted */
+	struct timer timer;			/* one for all the logical timers below */
+	usec_t due_us[TAPIR_TIMER_COUNT];	/* USEC_NEVER: disarmed */
+
+	struct tapir_endpoint local, peer;
+	enum tcp_state state;			/* only tcp_set_state() writes it */
+	int error;				/* why it ended, for the user; 0: it did not, or as it should */
+	int soft_error;				/* what ICMP said meanwhile (RFC 1122 4.2.3.9) */
+
+	seq_t iss, irs;
+	struct {
+		seq_t una, nxt, max;		/* max: the highest ever sent, NXT goes back to UNA after an RTO */
+		seq_t wl1, wl2;
+		uint32_t wnd, max_wnd;		/* SND.WND, MAX.SND.WND (RFC 5961 5.2), shift applied */
+		uint16_t mss;			/* text bytes of a full segment, options already taken off (RFC 6691) */
+		uint16_t mss_option;		/* what the peer's option allows */
+		uint8_t shift;
+	} snd;
+	struct {
+		seq_t nxt, adv;			/* adv: right edge ever advertised; the window never shrinks */
+		seq_t up;			/* RCV.UP, if urgent */
+		seq_t fin;			/* where the peer's FIN lies, if have_fin */
+		uint32_t unacked;		/* text received since the last ACK left */
+		uint16_t mss;			/* largest text seen, at least 536: what a full segment is */
+		uint16_t mss_offered;		/* the option of our SYN */
+		uint32_t arrivals;		/* of out-of-order text, counted for the order of SACK blocks */
+		uint16_t quick;			/* segments still to be acknowledged at once */
+		uint8_t shift;
+	} rcv;
+	bool fin_queued, fin_acked, have_fin, fin_rcvd;	/* ours: queued behind the text; theirs: seen, taken in order */
+	bool active;				/* OPEN was active: a RST in SYN-RECEIVED is a refusal, not a return to LISTEN */
+	bool ts_on, sack_on, ws_on;		/* agreed in the handshake */
+	bool nodelay, keepalive, rcv_shutdown;
+	bool urgent;				/* urgent text lies ahead of what the user has consumed */
+	uint8_t ttl, tos;
+	struct tcp_owed owed;
+
+	struct stream tx;			/* SND.UNA on: unacknowledged, then unsent */
+	struct stream rx;			/* in order, unread */
+	struct tcp_piece *pieces;		/* out of order, by sequence number */
+	uint16_t piece_count;
+	uint32_t sndbuf, rcvbuf;
+
+	struct { uint32_t recent, offset; usec_t recent_us; seq_t last_ack_sent; } ts;	/* RFC 7323 4.3 */
+	struct {
+		uint32_t srtt_us, rttvar_us, rto_us;	/* RFC 6298; srtt 0: no sample yet */
+		usec_t timed_at_us;		/* USEC_NEVER: no segment is being timed (Karn) */
+		seq_t timed_seq;
+		uint8_t backoff;		/* RTOs in a row */
+		uint8_t probes, keepalives;	/* persist and keep-alive probes in a row without an answer */
+	} rtt;
+	struct { seq_t recover; uint8_t dup_acks; bool fast, partial; } loss;	/* RFC 6582 */
+	struct cc cc;
+	bool cwnd_limited;			/* the last output stopped at cwnd: it may grow (RFC 7661 in spirit) */
+	usec_t last_in_us, last_out_us;
+	uint32_t total_retrans;
+};
+
+struct tcp_hash { struct tcp_conn **buckets; uint32_t mask; };
+struct tcp {
+	struct tcp_hash hash;
+	struct tcp_bound *bound[1024];
+	struct tcp_conn *free, *slots;
+	uint32_t used, syn_count, time_wait_count;
+	struct tcp_queue syn, time_wait;	/* SYN-RECEIVED from passive opens; TIME-WAIT */
+	struct tcp_conn *ready, *ready_last;	/* who may have something to send, served in turn */
+	struct tcp_piece *free_pieces;
+	struct { usec_t window_us; uint32_t left; } challenge;	/* RFC 5961 7 */
+	uint32_t next_port;
+};
+
+size_t tcp_size(const struct tapir_config *cfg);
+void tcp_init(struct tapir *t, void *mem);
+
+/* --- user.c: RFC 9293 3.10.1-3.10.6, called by socket/ --- */
+/* Takes a local address for a socket; port 0: an ephemeral one. TAPIR_EADDRINUSE, TAPIR_EADDRNOTAVAIL. */
+int tcp_bind(struct tapir *t, struct tcp_bound *b, const struct tapir_endpoint *local, bool reuse);
+void tcp_unbind(struct tapir *t, struct tcp_bound *b);
+/* Passive OPEN on a bound address. The caller has filled l's options and backlog. */
+void tcp_open_passive(struct tapir *t, struct tcp_bound *b, struct tcp_listener *l);
+/* Ends LISTEN: resets what waits in both of its queues (RFC 9293 3.10.4 LISTEN). */
+void tcp_close_listener(struct tapir *t, struct tcp_bound *b, struct tcp_listener *l);
+/* The oldest established connection: the caller becomes its owner. NULL when there is none. */
+struct tcp_conn *tcp_accept(struct tapir *t, struct tcp_listener *l, void *owner);
+/* Active OPEN. local may be any and 0. NULL with *error set (ENETUNREACH, EADDRNOTAVAIL, EADDRINUSE, ENOMEM). The
+ * connection is in SYN-SENT; the caller may set nodelay, keepalive, ttl, tos and buffer sizes before the next output. */
+struct tcp_conn *tcp_open_active(struct tapir *t, const struct tapir_endpoint *local, const struct tapir_endpoint *peer,
+				 void *owner, int *error);
+/* SEND: bytes taken, or a negative error. */
+int64_t tcp_send(struct tapir *t, struct tcp_conn *c, const void *buf, size_t n);
+int64_t tcp_send_borrowed(struct tapir *t, struct tcp_conn *c, struct tapir_frame *borrowed);	/* all, or EAGAIN: not taken */
+uint32_t tcp_send_room(const struct tcp_conn *c);	/* bytes tcp_send would take, memory permitting */
+/* RECEIVE: bytes copied; 0: the peer closed and all was read; EAGAIN; or the connection's error. */
+int64_t tcp_receive(struct tapir *t, struct tcp_conn *c, void *buf, size_t n);
+int tcp_receive_peek(struct tapir *t, struct tcp_conn *c, struct span *spans, int max);
+void tcp_receive_consume(struct tapir *t, struct tcp_conn *c, uint32_t n);
+/* CLOSE of the sending half: a FIN behind the text; the state moves at once. 0, or TAPIR_ENOTCONN. */
+int tcp_close(struct tapir *t, struct tcp_conn *c);
+void tcp_shutdown_receive(struct tapir *t, struct tcp_conn *c);
+/* SO_KEEPALIVE: turns probing of an idle connection on or off (RFC 9293 3.8.4). */
+void tcp_set_keepalive(struct tapir *t, struct tcp_conn *c, bool on);
+/* ABORT: a RST if the state calls for one; ends in CLOSED with ECONNABORTED. */
+void tcp_abort(struct tapir *t, struct tcp_conn *c);
+/* The owner lets go. In CLOSED the connection is freed; else it becomes an orphan that ends by itself: with unread text
+ * by a RST (RFC 1122 4.2.2.13). The caller has called tcp_close or tcp_abort before. */
+void tcp_release(struct tapir *t, struct tcp_conn *c);
+/* STATUS. */
+void tcp_status(const struct tapir *t, const struct tcp_conn *c, struct tapir_tcp_info *info);
+
+/* --- upcalls: socket/ defines these --- */
+void socket_tcp_ready(struct tapir *t, struct tcp_conn *c);		/* c->owner is set: readable, writable, ended ... */
+void socket_tcp_incoming(struct tapir *t, struct tcp_listener *l);	/* accept() has something to take */
+
+/* --- between the files of this folder, and stack.c --- */
+int tcp_output_next(struct tapir *t, struct tapir_out *out);	/* 1: a frame in out; 0: no connection has anything */
+void tcp_check(const struct tapir *t, const struct tcp_conn *c);	/* asserts the invariants of one connection */
+void tcp_check_all(const struct tapir *t);
+
+#endif

@@ -1,0 +1,149 @@
+/* timeout.c: TIMEOUTS (RFC 9293 3.10.8): the logical timers of a connection over its one timer in the wheel, and what each
+ * does when it fires. A logical timer that moves later only moves its deadline; the wheel is told when it gets there. */
+#include <stddef.h>
+#include "internal.h"
+
+static usec_t earliest(const struct tcp_conn *c)
+{
+	usec_t due = USEC_NEVER;
+
+	for (int i = 0; i < TAPIR_TIMER_COUNT; i++)
+		due = min_usec(due, c->due_us[i]);
+	return due;
+}
+
+void tcp_timer_arm(struct tapir *t, struct tcp_conn *c, enum tapir_tcp_timer timer, usec_t due_us)
+{
+	assert(c->state != TCP_CLOSED && due_us != USEC_NEVER);
+	c->due_us[timer] = due_us;
+	if (!timer_armed(&c->timer) || due_us < c->timer.due_us)
+		wheel_arm(&t->wheel, &c->timer, due_us);
+	tcp_say_timer(t, c, timer, TAPIR_EV_TIMER_ARMED);
+}
+
+void tcp_timer_disarm(struct tapir *t, struct tcp_conn *c, enum tapir_tcp_timer timer)
+{
+	if (c->due_us[timer] == USEC_NEVER)
+		return;
+	c->due_us[timer] = USEC_NEVER;
+	if (earliest(c) == USEC_NEVER)
+		wheel_disarm(&t->wheel, &c->timer);
+}
+
+/* The peer is taken for gone (RFC 9293 3.8.3, R2). What ICMP said meanwhile is a better reason than silence. */
+static void give_up(struct tapir *t, struct tcp_conn *c)
+{
+	tcp_conn_end(t, c, c->soft_error ? c->soft_error : TAPIR_ETIMEDOUT);
+}
+
+static uint8_t retry_limit(const struct tapir *t, const struct tcp_conn *c)
+{
+	if (c->state == TCP_SYN_SENT)
+		return t->cfg.syn_retries;
+	if (c->state == TCP_SYN_RCVD)
+		return t->cfg.synack_retries;
+	return c->owner || c->listener ? t->cfg.retries2 : t->cfg.orphan_retries;
+}
+
+static usec_t backed_off(const struct tapir *t, const struct tcp_conn *c, uint8_t times)
+{
+	usec_t rto = c->rtt.rto_us;
+
+	while (times-- && rto < t->cfg.rto_max_us)
+		rto *= 2;			/* RFC 6298 5.5 */
+	return min_usec(rto, t->cfg.rto_max_us);
+}
+
+static void rto_fires(struct tapir *t, struct tcp_conn *c)
+{
+	if (c->rtt.backoff >= retry_limit(t, c)) {
+		give_up(t, c);
+		return;
+	}
+	c->rtt.backoff++;
+	c->rtt.timed_at_us = USEC_NEVER;
+	tcp_on_rto(t, c);
+	tcp_timer_arm(t, c, TAPIR_TIMER_RTO, t->now_us + backed_off(t, c, c->rtt.backoff));
+}
+
+/* A window may stay closed for ever as long as the peer answers our probes (RFC 9293 3.8.6.1, MUST-37); an orphan may not
+ * keep memory that long, and a peer that answers nothing is gone. */
+static void persist_fires(struct tapir *t, struct tcp_conn *c)
+{
+	bool orphan = !c->owner && !c->listener;
+	bool silent = t->now_us - c->last_in_us > 2 * t->cfg.rto_max_us;
+
+	if ((orphan && c->rtt.probes >= t->cfg.orphan_retries) || (silent && c->rtt.probes >= t->cfg.retries2)) {
+		tcp_reset_conn(t, c, c->snd.max);
+		give_up(t, c);
+		return;
+	}
+	if (c->rtt.probes < UINT8_MAX)
+		c->rtt.probes++;
+	c->snd.nxt = c->snd.una;
+	c->owed.probe = true;
+	tcp_timer_arm(t, c, TAPIR_TIMER_PERSIST, t->now_us + backed_off(t, c, c->rtt.probes));
+	tcp_ready(t, c);
+}
+
+static void delack_fires(struct tapir *t, struct tcp_conn *c)
+{
+	tcp_owe_ack(t, c, "RFC 9293 3.8.6.3 (MUST-40): the delayed ACK's time is up");
+}
+
+/* RFC 9293 3.8.4: only an idle connection is probed; any segment from the peer proves that it is there. */
+static void keepalive_fires(struct tapir *t, struct tcp_conn *c)
+{
+	usec_t idle_until = c->last_in_us + t->cfg.keepalive_idle_us;
+
+	if (t->now_us < idle_until) {
+		c->rtt.keepalives = 0;
+		tcp_timer_arm(t, c, TAPIR_TIMER_KEEPALIVE, idle_until);
+		return;
+	}
+	if (c->rtt.keepalives >= t->cfg.keepalive_probes) {
+		tcp_reset_conn(t, c, c->snd.max);
+		give_up(t, c);
+		return;
+	}
+	c->rtt.keepalives++;
+	c->owed.keepalive = true;
+	tcp_timer_arm(t, c, TAPIR_TIMER_KEEPALIVE, t->now_us + t->cfg.keepalive_interval_us);
+	tcp_ready(t, c);
+}
+
+/* Nobody is left to read what an absent FIN would end (fin_wait_2_us), or 2 MSL have passed. */
+static void wait_is_over(struct tapir *t, struct tcp_conn *c)
+{
+	tcp_conn_end(t, c, 0);
+}
+
+static void (*const fires[TAPIR_TIMER_COUNT])(struct tapir *, struct tcp_conn *) = {
+	[TAPIR_TIMER_RTO] = rto_fires, [TAPIR_TIMER_PERSIST] = persist_fires, [TAPIR_TIMER_DELACK] = delack_fires,
+	[TAPIR_TIMER_KEEPALIVE] = keepalive_fires, [TAPIR_TIMER_FIN_WAIT_2] = wait_is_over,
+	[TAPIR_TIMER_2MSL] = wait_is_over,
+};
+
+void tcp_timer_fire(struct tapir *t, struct timer *timer)
+{
+	struct tcp_conn *c = (struct tcp_conn *)(void *)((uint8_t *)timer - offsetof(struct tcp_conn, timer));
+
+	for (enum tapir_tcp_timer i = 0; i < TAPIR_TIMER_COUNT && c->state != TCP_CLOSED; i++) {
+		if (c->due_us[i] > t->now_us)
+			continue;
+		tcp_say_timer(t, c, i, TAPIR_EV_TIMER_FIRED);
+		c->due_us[i] = USEC_NEVER;
+		fires[i](t, c);
+	}
+	if (c->state != TCP_CLOSED && earliest(c) != USEC_NEVER)
+		wheel_arm(&t->wheel, &c->timer, earliest(c));
+}
+
+void tcp_set_keepalive(struct tapir *t, struct tcp_conn *c, bool on)
+{
+	c->keepalive = on;
+	if (!on || c->state == TCP_CLOSED)
+		tcp_timer_disarm(t, c, TAPIR_TIMER_KEEPALIVE);
+	else if (c->state != TCP_SYN_SENT && c->state != TCP_SYN_RCVD && c->state != TCP_TIME_WAIT)
+		tcp_timer_arm(t, c, TAPIR_TIMER_KEEPALIVE, c->last_in_us + t->cfg.keepalive_idle_us);
+}

@@ -1,0 +1,262 @@
+/* user.c: the user's calls (RFC 9293 3.10.1 to 3.10.6). Each changes state and notes what is owed; none sends.
+ * Errors are POSIX's names for what RFC 9293 says in words. */
+#include "internal.h"
+
+/* --- OPEN, 3.10.1 (the passive one is in listen.c) --- */
+
+static int choose_local(struct tapir *t, struct tapir_endpoint *local, const struct tapir_endpoint *peer)
+{
+	struct ip_route route;
+	int error = ip_route(t, &peer->addr, &route);
+
+	if (error)
+		return error;
+	if (route.broadcast || ip_is_multicast(&peer->addr) || tapir_addr_is_any(&peer->addr))
+		return TAPIR_ENETUNREACH;
+	if (tapir_addr_is_any(&local->addr))
+		local->addr = route.src;
+	if (!local->port)
+		local->port = tcp_port_for(t, &local->addr, peer);
+	return local->port ? 0 : TAPIR_EADDRNOTAVAIL;
+}
+
+static struct tcp_conn *new_active(struct tapir *t, const struct tapir_endpoint *local, const struct tapir_endpoint *peer)
+{
+	struct tcp_conn *c = tcp_conn_new(t, TCP_CLOSED);
+
+	if (!c)
+		return NULL;
+	c->active = true;
+	c->local = *local;
+	c->peer = *peer;
+	c->iss = c->snd.una = c->snd.nxt = c->snd.max = tcp_isn(t, local, peer);
+	c->ts.offset = tcp_ts_offset(t, local, peer);
+	return c;
+}
+
+struct tcp_conn *tcp_open_active(struct tapir *t, const struct tapir_endpoint *local, const struct tapir_endpoint *peer,
+				 void *owner, int *error)
+{
+	struct tapir_endpoint mine = *local;
+	struct tcp_conn *c, *old;
+
+	*error = choose_local(t, &mine, peer);
+	if (*error)
+		return NULL;
+	old = tcp_demux(t, &mine, peer);
+	if (old) {
+		*error = TAPIR_EADDRINUSE;	/* "connection already exists"; TIME-WAIT is one too (RFC 9293 3.6.1) */
+		return NULL;
+	}
+	c = new_active(t, &mine, peer);
+	if (!c) {
+		*error = TAPIR_ENOMEM;
+		return NULL;
+	}
+	c->owner = owner;
+	tcp_demux_add(t, c);
+	tcp_set_state(t, c, TCP_SYN_SENT);
+	tcp_ready(t, c);
+	return c;
+}
+
+/* --- SEND, 3.10.2 --- */
+
+uint32_t tcp_send_room(const struct tcp_conn *c)
+{
+	return c->sndbuf > c->tx.bytes ? c->sndbuf - c->tx.bytes : 0;
+}
+
+static int may_send(const struct tcp_conn *c)
+{
+	switch (c->state) {
+	case TCP_SYN_SENT: case TCP_SYN_RCVD:	/* queued until ESTABLISHED */
+	case TCP_ESTABLISHED: case TCP_CLOSE_WAIT:
+		return tcp_send_room(c) ? 0 : TAPIR_EAGAIN;
+	case TCP_FIN_WAIT_1: case TCP_FIN_WAIT_2: case TCP_CLOSING: case TCP_LAST_ACK: case TCP_TIME_WAIT:
+		return TAPIR_EPIPE;		/* "connection closing" */
+	case TCP_CLOSED:
+		return c->error ? c->error : TAPIR_EPIPE;
+	case TCP_LISTEN:
+		break;
+	}
+	return TAPIR_ENOTCONN;			/* "connection does not exist" */
+}
+
+int64_t tcp_send(struct tapir *t, struct tcp_conn *c, const void *buf, size_t n)
+{
+	int error = may_send(c);
+	uint32_t taken, room = tcp_send_room(c);
+
+	if (error)
+		return error;
+	taken = stream_append(&c->tx, &t->frames, buf, n < room ? (uint32_t)n : room);
+	if (taken)
+		tcp_ready(t, c);
+	return taken || !n ? (int64_t)taken : TAPIR_EAGAIN;
+}
+
+int64_t tcp_send_borrowed(struct tapir *t, struct tcp_conn *c, struct tapir_frame *borrowed)
+{
+	int error = may_send(c);
+	uint32_t n = borrowed->len;
+
+	if (error)
+		return error;
+	if (n > tcp_send_room(c) && c->tx.bytes)
+		return TAPIR_EAGAIN;		/* one that is larger than the whole buffer goes when it is empty */
+	stream_append_frame(&c->tx, &t->frames, borrowed);
+	tcp_ready(t, c);
+	return n;
+}
+
+/* --- RECEIVE, 3.10.3 --- */
+
+static int nothing_to_read(const struct tcp_conn *c)
+{
+	if (c->fin_rcvd || c->rcv_shutdown)
+		return 0;
+	return c->state == TCP_CLOSED ? c->error : TAPIR_EAGAIN;
+}
+
+int64_t tcp_receive(struct tapir *t, struct tcp_conn *c, void *buf, size_t n)
+{
+	uint32_t got;
+
+	if (!c->rx.bytes)
+		return nothing_to_read(c);
+	got = stream_copy(&c->rx, 0, buf, n < c->rx.bytes ? (uint32_t)n : c->rx.bytes);
+	tcp_receive_consume(t, c, got);
+	return got;
+}
+
+int tcp_receive_peek(struct tapir *t, struct tcp_conn *c, struct span *spans, int max)
+{
+	uint32_t got;
+
+	(void)t;
+	if (!c->rx.bytes)
+		return nothing_to_read(c);
+	return stream_slice(&c->rx, 0, c->rx.bytes, spans, max, &got);
+}
+
+/* The window opens as the user reads. A peer that fills it is told when the edge can move by a good part of the buffer, or
+ * at all from nearly nothing; the rest rides on ACKs that leave anyway (RFC 9293 3.8.6.2.2). */
+static bool window_update_is_due(const struct tcp_conn *c)
+{
+	uint32_t now = tcp_rcv_wnd(c), then = tcp_window_to_offer(c);
+
+	if (then <= now)
+		return false;
+	return then - now >= c->rcvbuf / 4 || now < 2u * c->rcv.mss_offered;
+}
+
+void tcp_receive_consume(struct tapir *t, struct tcp_conn *c, uint32_t n)
+{
+	stream_consume(&c->rx, &t->frames, n);
+	if (c->urgent && seq_leq(c->rcv.up, seq(c->rcv.nxt.n - c->rx.bytes)))
+		c->urgent = false;		/* everything up to RCV.UP is consumed: the end of urgent mode */
+	switch (c->state) {
+	case TCP_SYN_RCVD: case TCP_ESTABLISHED: case TCP_FIN_WAIT_1: case TCP_FIN_WAIT_2:
+		if (window_update_is_due(c))
+			tcp_owe_ack(t, c, "RFC 9293 3.8.6.2.2: window update");
+		break;
+	case TCP_CLOSED: case TCP_LISTEN: case TCP_SYN_SENT: case TCP_CLOSE_WAIT: case TCP_CLOSING: case TCP_LAST_ACK:
+	case TCP_TIME_WAIT:
+		break;				/* nothing more will come */
+	}
+}
+
+void tcp_shutdown_receive(struct tapir *t, struct tcp_conn *c)
+{
+	c->rcv_shutdown = true;
+	tcp_receive_consume(t, c, c->rx.bytes);
+}
+
+/* --- CLOSE, 3.10.4 --- */
+
+/* The FIN is queued behind the text and the state moves at once. */
+static void queue_fin(struct tapir *t, struct tcp_conn *c, enum tcp_state to)
+{
+	c->fin_queued = true;
+	tcp_set_state(t, c, to);
+	tcp_ready(t, c);
+}
+
+int tcp_close(struct tapir *t, struct tcp_conn *c)
+{
+	switch (c->state) {
+	case TCP_SYN_SENT:
+		tcp_conn_end(t, c, TAPIR_ECONNABORTED);
+		return 0;
+	case TCP_SYN_RCVD: case TCP_ESTABLISHED:
+		queue_fin(t, c, TCP_FIN_WAIT_1);
+		return 0;
+	case TCP_CLOSE_WAIT:
+		queue_fin(t, c, TCP_LAST_ACK);
+		return 0;
+	case TCP_FIN_WAIT_1: case TCP_FIN_WAIT_2: case TCP_CLOSING: case TCP_LAST_ACK: case TCP_TIME_WAIT:
+		return 0;			/* "connection closing": it is, already */
+	case TCP_CLOSED: case TCP_LISTEN:
+		break;
+	}
+	return TAPIR_ENOTCONN;
+}
+
+/* --- ABORT, 3.10.5 --- */
+
+void tcp_abort(struct tapir *t, struct tcp_conn *c)
+{
+	switch (c->state) {
+	case TCP_SYN_RCVD: case TCP_ESTABLISHED: case TCP_FIN_WAIT_1: case TCP_FIN_WAIT_2: case TCP_CLOSE_WAIT:
+		tcp_reset_conn(t, c, c->snd.max);
+		break;
+	case TCP_SYN_SENT: case TCP_CLOSING: case TCP_LAST_ACK: case TCP_TIME_WAIT:
+		break;				/* "no RST is formed" */
+	case TCP_CLOSED: case TCP_LISTEN:
+		return;
+	}
+	tcp_conn_end(t, c, TAPIR_ECONNABORTED);
+}
+
+void tcp_release(struct tapir *t, struct tcp_conn *c)
+{
+	c->owner = NULL;
+	switch (c->state) {
+	case TCP_CLOSED:
+		tcp_conn_free(t, c);
+		return;
+	case TCP_FIN_WAIT_2:
+		if (!c->rx.bytes)
+			tcp_timer_arm(t, c, TAPIR_TIMER_FIN_WAIT_2, t->now_us + t->cfg.fin_wait_2_us);
+		break;
+	case TCP_FIN_WAIT_1: case TCP_CLOSING: case TCP_LAST_ACK: case TCP_TIME_WAIT:
+		break;
+	case TCP_SYN_SENT: case TCP_SYN_RCVD: case TCP_ESTABLISHED: case TCP_CLOSE_WAIT: case TCP_LISTEN:
+		assert(false);			/* an owner closes or aborts before it lets go */
+	}
+	if (c->rx.bytes && c->state != TCP_TIME_WAIT) {	/* RFC 9293 3.6.1: text lost unread is told with a RST */
+		tcp_reset_conn(t, c, c->snd.max);
+		tcp_conn_end(t, c, 0);
+		return;
+	}
+	stream_clear(&c->rx, &t->frames);
+}
+
+/* --- STATUS, 3.10.6 --- */
+
+void tcp_status(const struct tapir *t, const struct tcp_conn *c, struct tapir_tcp_info *info)
+{
+	uint32_t flight = seq_sub(c->snd.max, c->snd.una);
+
+	(void)t;
+	*info = (struct tapir_tcp_info){
+		.state = (enum tapir_tcp_state)c->state, .local = c->local, .peer = c->peer,
+		.snd_mss = c->snd.mss, .rcv_mss = c->rcv.mss, .snd_cwnd = c->cc.cwnd, .snd_ssthresh = c->cc.ssthresh,
+		.snd_wnd = c->snd.wnd, .rcv_wnd = tcp_rcv_wnd(c), .unacked = flight,
+		.notsent = c->tx.bytes > flight ? c->tx.bytes - flight : 0, .rtt_us = c->rtt.srtt_us,
+		.rttvar_us = c->rtt.rttvar_us, .rto_us = c->rtt.rto_us, .retransmits = c->rtt.backoff,
+		.total_retrans = c->total_retrans, .unread = c->rx.bytes, .snd_wscale = c->snd.shift,
+		.rcv_wscale = c->rcv.shift, .soft_error = c->soft_error, .timestamps = c->ts_on, .sack = c->sack_on,
+	};
+}

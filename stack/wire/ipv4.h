@@ -1,0 +1,26 @@
+/* ipv4.h: IPv4 headers (RFC 791, RFC 1122 3.2.1, RFC 2474 for the TOS byte). */
+#ifndef WIRE_IPV4_H
+#define WIRE_IPV4_H
+
+#include "../base/bytes.h"
+
+#define IPV4_HEADER 20
+#define IPV4_HEADER_MAX 60
+enum { IP_PROTO_ICMP = 1, IP_PROTO_TCP = 6, IP_PROTO_UDP = 17 };
+
+struct ipv4_header {
+	struct tapir_addr src, dst;
+	uint8_t proto, ttl, tos;
+	uint16_t id;
+	bool df, mf;
+	uint16_t offset;		/* bytes, a multiple of 8 */
+	uint16_t total_len;		/* header and payload */
+	struct span options;		/* as they came; empty on emit */
+};
+/* Checks version, lengths, checksum and the option list (skipped safely; a source route is refused). ACCEPT with *h and
+ * *payload (cut to total_len: link padding is gone), or the DROP_IP_ verdict. */
+enum tapir_verdict ipv4_parse(struct span s, struct ipv4_header *h, struct span *payload);
+/* Writes a header without options, checksum done. */
+void ipv4_emit(const struct ipv4_header *h, uint8_t p[IPV4_HEADER]);
+
+#endif
