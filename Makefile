@@ -33,6 +33,10 @@ FUZZERS  := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 LIBS     := $(B)/libdrivers.a $(B)/libtapir.a
 PROGRAMS := $(if $(APPS),$(B)/tapir) $(EXAMPLES:apps/%.c=$(B)/%)
 
+# V=1 shows whole commands.
+Q   := $(if $(V),,@)
+SAY  = mkdir -p $(@D); echo '  $(CC) $@'
+
 .PHONY: all sanitized tests-built fuzzers fuzzers-built clang run test check interop fuzz clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -40,11 +44,11 @@ PROGRAMS := $(if $(APPS),$(B)/tapir) $(EXAMPLES:apps/%.c=$(B)/%)
 all: $(LIBS) $(PROGRAMS)
 
 $(B)/obj/stack/%.o: stack/%.c
-	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+	@$(SAY)
+	$(Q)$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
 $(B)/obj/%.o: %.c
-	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(SYSTEM) -MMD -MP -c -o $@ $<
+	@$(SAY)
+	$(Q)$(CC) $(CFLAGS) $(SYSTEM) -MMD -MP -c -o $@ $<
 
 # q, not r: two files of one name in different folders are both members.
 $(B)/libtapir.a: $(STACK:%.c=$(B)/obj/%.o)
@@ -53,25 +57,28 @@ $(B)/libsupport.a: $(SUPPORT:%.c=$(B)/obj/%.o)
 $(B)/%.a:
 	@mkdir -p $(@D)
 	@rm -f $@
-	$(AR) qcs $@ $^
+	$(Q)$(AR) qcs $@ $^
 
 $(B)/tapir: $(APPS:%.c=$(B)/obj/%.o) $(LIBS)
-	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
+	@$(SAY)
+	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
 $(B)/example_%: $(B)/obj/apps/example_%.o $(LIBS)
-	$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
+	@$(SAY)
+	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
 $(B)/tests/%: $(B)/obj/tests/%.o $(B)/obj/tests/support/runner.o $(B)/libsupport.a $(LIBS)
-	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -o $@ $^ $(CHECK) $(LDLIBS)
+	@$(SAY)
+	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(CHECK) $(LDLIBS)
 $(B)/fuzzers/%: $(B)/obj/tests/fuzz/%.o $(B)/libsupport.a $(LIBS)
-	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) -fsanitize=fuzzer -o $@ $^ $(CHECK) $(LDLIBS)
+	@$(SAY)
+	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer -o $@ $^ $(CHECK) $(LDLIBS)
 
 # The same rules again in another folder with other flags.
 sanitized:
 	@$(MAKE) --no-print-directory B=$(SAN) $(SAN_OPT) EXTRA_CFLAGS="$(SAN_FLAG)" all tests-built
 tests-built: $(TESTS:%.c=$(B)/%)
 fuzzers:
-	@$(MAKE) --no-print-directory B=$(FZ) CC=$(CLANG) $(SAN_OPT) EXTRA_CFLAGS="-fsanitize=fuzzer-no-link $(SAN_FLAG)" fuzzers-built
+	@$(MAKE) --no-print-directory B=$(FZ) CC=$(CLANG) $(SAN_OPT) \
+		EXTRA_CFLAGS="-fsanitize=fuzzer-no-link $(SAN_FLAG)" fuzzers-built
 fuzzers-built: $(FUZZERS:tests/fuzz/%.c=$(B)/fuzzers/%)
 # The second compiler's opinion of everything that ships.
 clang:
@@ -97,13 +104,13 @@ clean:
 
 help:
 	@echo 'make            the library, the drivers, the command build/tapir and the example programs'
-	@echo 'make run        installs what is missing, builds, shows the stack answering the kernel, then a shell beside it'
+	@echo 'make run        installs what is missing, builds, shows the stack at work, then a shell beside it'
 	@echo 'make check      installs what is missing, builds with sanitizers, runs every test'
 	@echo 'make test       the quick rings: unit, rfc, and sim with few seeds'
 	@echo 'make interop    only the tests against the kernel and the real tools; CASE=name for one'
 	@echo 'make fuzz       libFuzzer on every fuzz target; FUZZ_SECONDS=60 for each'
 	@echo 'make sanitized  everything and the tests, with sanitizers, in build/san'
 	@echo 'make clean      removes build/'
-	@echo 'CC=clang builds with the other compiler; SIM_SEEDS=n sets how many seeds the simulator runs.'
+	@echo 'CC=clang: the other compiler.  SIM_SEEDS=n: how many seeds the simulator runs.  V=1: whole commands.'
 
 -include $(wildcard $(B)/obj/*/*.d $(B)/obj/*/*/*.d)

@@ -23,6 +23,9 @@ struct driver_ops {
 	int (*send)(struct driver *d, const struct tapir_out *out, usec_t now_us);
 	/* When recv or send must be called although fd is not readable (delayed frames); USEC_NEVER. May be NULL. */
 	usec_t (*deadline)(struct driver *d);
+	/* Gives up every offload that keep lacks, from the next frame on; d->caps shrinks to what is left. 0 or TAPIR_EIO.
+	 * Before the stack is made, because it reads caps once. NULL: there is none to give up. */
+	int (*set_offload)(struct driver *d, struct tapir_offload_caps keep);
 	/* Frees the driver and everything it wraps. */
 	void (*close)(struct driver *d);
 };
@@ -32,16 +35,22 @@ static inline int driver_send(struct driver *d, const struct tapir_out *out, use
 	return d->ops->send(d, out, now_us);
 }
 static inline usec_t driver_deadline(struct driver *d) { return d->ops->deadline ? d->ops->deadline(d) : USEC_NEVER; }
+static inline int driver_set_offload(struct driver *d, struct tapir_offload_caps keep)
+{
+	return d->ops->set_offload ? d->ops->set_offload(d, keep) : 0;
+}
 static inline void driver_close(struct driver *d) { d->ops->close(d); }
 
-/* Why the last driver_open_, or send, or recv failed: a sentence that says what was tried, why it failed and what to type. */
+/* Why the last driver_open_, or send, or recv failed: a sentence that says what was tried, why it failed and what to type.
+ * Each thread has its own. */
 const char *driver_error(void);
 
-/* Attaches to TAP `name`, or makes it (then it goes away on close) when it is missing. Needs CAP_NET_ADMIN unless the
- * interface exists and belongs to the user. NULL: driver_error() says why and what to do. */
+/* Attaches to TAP `name`, or makes it when it is missing (then it is up at once, and goes away on close). Needs
+ * CAP_NET_ADMIN unless the interface exists and belongs to the user. While the interface is down what is sent is lost.
+ * NULL: driver_error() says why and what to do. */
 struct driver *driver_open_tap(const char *name);
 
-/* Live interface through libpcap, promiscuous; needs CAP_NET_RAW. */
+/* Live interface through libpcap, promiscuous; needs CAP_NET_RAW. What this machine itself sends there is not seen. */
 struct driver *driver_open_pcap_live(const char *interface);
 
 /* Replays a capture file (pcap or pcapng; Ethernet or raw IP) as what arrives, each frame at its own time relative to the
@@ -49,7 +58,9 @@ struct driver *driver_open_pcap_live(const char *interface);
  * driver_deadline says when the next frame is due, so that a caller can turn virtual time; USEC_NEVER after the last. */
 struct driver *driver_open_pcap_file(const char *in_path, const char *out_path, usec_t start_us);
 
-/* Two ends of an in-process link of the given MTU and offloads: what one sends the other receives, in order, at once. */
+/* Two ends of an in-process link of the given MTU and offloads: what one sends the other receives, in order, at once.
+ * 256 frames wait in each direction, then send says TAPIR_EAGAIN until the other end has read. The ends may be used by
+ * two threads, and closed in any order. Both are NULL when memory or descriptors ran out. */
 void driver_open_pair(struct driver *ends[2], uint16_t mtu, struct tapir_offload_caps caps, bool ip_only);
 
 struct fault_config {		/* both directions, each with its own queue; all zero: a perfect link */
@@ -59,17 +70,22 @@ struct fault_config {		/* both directions, each with its own queue; all zero: a 
 	uint32_t queue_bytes;		/* behind the rate limit, drop-tail; 0: 256 KiB */
 	uint64_t seed;			/* the same seed and frames give the same faults */
 };
+/* Frames of both directions: passed counts those delivered (each copy), overflowed those that found the queue full. */
 struct fault_stats { uint64_t passed, lost, duplicated, corrupted, reordered, overflowed; };
-/* Wraps inner (and closes it). Offloads are hidden so that each MTU-sized frame meets its own fate. */
+/* Wraps inner (and closes it; NULL: driver_error(), inner is still the caller's). Offloads are given up so that each
+ * MTU-sized frame meets its own fate. A corrupt frame has one bit flipped after the Ethernet header, which every checksum of the family notices; one that no
+ * checksum protects (ARP) is thrown away instead, as an Ethernet card does. A reordered frame waits until one to four
+ * later ones have passed it, or for the delay and at least 5 ms. */
 struct driver *driver_wrap_fault(struct driver *inner, const struct fault_config *cfg);
 struct fault_stats driver_fault_stats(const struct driver *fault);
 
 /* Writes every frame of both directions to a pcap file with nanosecond times on the clock of now_us plus epoch_us (which
- * makes it wall time). Checksums that were left to the driver are completed in the file. */
+ * makes it wall time). Checksums that were left to the driver are completed in the file. A frame can be read from the file
+ * 20 ms later at the latest. path "-" is the standard output. NULL: driver_error(); inner is then still the caller's. */
 struct driver *driver_wrap_capture(struct driver *inner, const char *path, usec_t epoch_us);
 
 /* Prints one packetdrill-like line a frame to file (a FILE *): "0.001234 < S 0:0(0) win 65535 <mss 1460,...>"; what came in
- * with '<', what went out with '>'. */
+ * with '<', what went out with '>'. TCP numbers are relative to the first seen of the connection. */
 struct driver *driver_wrap_trace(struct driver *inner, void *file);
 
 /* --- trace_format.c: the notation itself, shared by the trace wrapper, the ladder and the tests --- */
@@ -77,7 +93,8 @@ struct trace_options {
 	bool ip_only;			/* the bytes begin with the IP header */
 	bool addresses;			/* "10.0.0.1:7 > 10.0.0.2:80" in front of TCP and UDP lines */
 	bool relative;			/* TCP: sequence numbers relative to seq_base, acknowledgments to ack_base */
-	uint32_t seq_base, ack_base;
+	uint32_t seq_base, ack_base;	/* SACK blocks count from ack_base, too */
+	bool checksums;			/* look at TCP and UDP checksums: a wrong one ends the line with "bad checksum" */
 };
 /* Writes one line without newline about the frame of n bytes to text (always terminated); returns its length.
  * TCP: "FLAGS start:end(len) ack N win W <options>", FLAGS of "SFRP.EWU" with "." for ACK; "win" is the raw field. */

@@ -27,8 +27,8 @@ struct tapir {
 	struct sockets *sockets;		/* socket/socket.h */
 };
 
-/* Counts v and reports it; returns v, so that an input function ends in `return verdict(t, DROP_..., n)`. Called exactly
- * once for a frame: by tapir_input for what arrives, by the output path for what it drops. */
+/* Counts v and reports it; returns v. Called exactly once for a frame: by tapir_input for what arrives, by the output
+ * path for what it drops. */
 enum tapir_verdict verdict_count(struct tapir *t, enum tapir_verdict v, uint32_t frame_len);
 
 static inline void probe(struct tapir *t, const struct tapir_event *event)

@@ -10,20 +10,23 @@
 #define FRAME_HEADROOM 128u			/* left free in front of a datagram that we build */
 
 struct frame_pool { struct tapir_frame *free; uint32_t count, used; };
-struct frame_pools { struct frame_pool small, large; };
+struct frame_pools {
+	struct frame_pool small, large;
+	struct frame_pool borrowed;		/* descriptors without storage, as many as small frames */
+};
 
 /* Bytes needed for both pools, a multiple of 64. */
 size_t frame_pools_size(uint32_t small, uint32_t large);
 void frame_pools_init(struct frame_pools *p, void *mem, uint32_t small, uint32_t large);
 
-/* An empty frame with room for at least n bytes (data = store, len 0): a small one if n fits, else a large one. NULL when
- * there is none, or n > FRAME_LARGE. */
+/* An empty frame with room for at least n bytes (data = store, len 0): a small one if n fits and there is one, else a
+ * large one. NULL when there is none, or n > FRAME_LARGE. */
 struct tapir_frame *frame_get(struct frame_pools *p, uint32_t n);
-/* The same for a frame that we build: data starts FRAME_HEADROOM into the storage. */
+/* The same for a frame that we build: data starts FRAME_HEADROOM into the storage, and n bytes fit behind that. */
 struct tapir_frame *frame_get_headroom(struct frame_pools *p, uint32_t n);
-/* The same for a program's queued bytes: NULL already when the pool is nearly empty, so that frames can still arrive. */
+/* As frame_get, for a program's queued bytes: NULL already when 1/8 of the pool is left, so that frames can arrive. */
 struct tapir_frame *frame_get_for_queue(struct frame_pools *p, uint32_t n);
-/* Descriptor without storage, over the program's bytes (tapir_send_borrowed). */
+/* Descriptor without storage, over the program's bytes (tapir_send_borrowed); never pushed or filled. cap is n. */
 struct tapir_frame *frame_get_borrowed(struct frame_pools *p, const uint8_t *bytes, uint32_t n);
 /* Gives a frame back; calls u.borrowed.done for a borrowed one. NULL is allowed. */
 void frame_put(struct frame_pools *p, struct tapir_frame *f);
@@ -46,13 +49,14 @@ struct stream {
 };
 /* Copies up to n bytes to the end, filling the last frame first; returns how many fitted into the pools. */
 uint32_t stream_append(struct stream *s, struct frame_pools *p, const uint8_t *bytes, uint32_t n);
-/* Takes over f at the end without a copy; when it wastes more than half of its storage it is copied and put back instead
- * (and kept as it is if there is nothing to copy to). */
+/* Takes over f at the end without a copy; when it wastes more than half of its storage it is copied and put back
+ * instead (and kept as it is if there is nothing to copy to). */
 void stream_append_frame(struct stream *s, struct frame_pools *p, struct tapir_frame *f);
 /* Fills up to max spans with the bytes [offset, offset + n) and returns how many spans; *got says how many bytes. */
 int stream_slice(const struct stream *s, uint32_t offset, uint32_t n, struct span *spans, int max, uint32_t *got);
 void stream_consume(struct stream *s, struct frame_pools *p, uint32_t n);	/* drops n from the front; n <= bytes */
-uint32_t stream_copy(const struct stream *s, uint32_t offset, uint8_t *buf, uint32_t n);	/* returns bytes copied */
+/* Copies the bytes [offset, offset + n), as far as there are any, and returns how many. */
+uint32_t stream_copy(const struct stream *s, uint32_t offset, uint8_t *buf, uint32_t n);
 void stream_join(struct stream *to, struct stream *from);	/* moves all of from to the end of to, without a copy */
 void stream_clear(struct stream *s, struct frame_pools *p);
 

@@ -12,17 +12,20 @@
 struct timer {
 	struct timer *next, **pprev;	/* pprev NULL: not armed */
 	usec_t due_us;
-	void (*fire)(struct tapir *t, struct timer *timer);	/* called once, already disarmed; may arm any timer again */
+	/* Called once, already disarmed; may arm and disarm any timer. */
+	void (*fire)(struct tapir *t, struct timer *timer);
 };
 struct wheel {
 	usec_t now_us;
 	uint32_t armed;				/* how many timers */
+	bool firing;				/* inside a timer's fire() */
 	uint64_t occupied[WHEEL_LEVELS];
 	struct timer *slots[WHEEL_LEVELS][WHEEL_SLOTS];
 };
 
 void wheel_init(struct wheel *w, usec_t now_us);
-/* (Re)arms timer for due_us; a time already past fires at the next advance. */
+/* (Re)arms timer for due_us; a time already past fires at the next advance. Inside fire() the present instant is past
+ * too: the timer fires one microsecond later, in the same advance if that goes so far. */
 void wheel_arm(struct wheel *w, struct timer *timer, usec_t due_us);
 void wheel_disarm(struct wheel *w, struct timer *timer);	/* nothing when it is not armed */
 static inline bool timer_armed(const struct timer *timer) { return timer->pprev != NULL; }

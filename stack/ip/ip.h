@@ -46,6 +46,8 @@ enum tapir_verdict ip_output(struct tapir *t, struct tapir_out *out, const struc
  * front of it; any length up to 65515), which leaves through ip_output_queued, in fragments if need be.
  * 0, TAPIR_ENETUNREACH, TAPIR_EMSGSIZE (df and larger than the path MTU) or TAPIR_ENOMEM (queue full). */
 int ip_queue(struct tapir *t, struct tapir_frame *frame, const struct ip_how *how);
+/* An empty frame for ip_queue with room for n bytes behind FRAME_HEADROOM; NULL already when the pool is nearly empty. */
+struct tapir_frame *ip_frame_get(struct tapir *t, uint32_t n);
 /* The next queued datagram or fragment: 1 with a whole frame in out, or 0. */
 int ip_output_queued(struct tapir *t, struct tapir_out *out);
 /* Delivers what was sent to ourselves. True when there was something. */
@@ -71,6 +73,13 @@ void icmp_error(struct tapir *t, const struct ip_packet *pkt, uint8_t type, uint
  * the caller owns; pkt then describes it. */
 enum tapir_verdict reass_input(struct tapir *t, struct ip_packet *pkt, const struct ipv4_header *h,
 			       struct tapir_frame **whole);
+
+uint32_t reass_count(const struct tapir *t);		/* datagrams in reassembly */
+
+/* --- input.c --- */
+/* The part text of pkt as a frame of its own, for who keeps it or answers in place: the frame that carried it, taken over,
+ * or a copy when that frame is large and the text small. At least 20 bytes are free in front. */
+struct tapir_frame *ip_take(struct tapir *t, const struct ip_packet *pkt, struct span text);
 
 /* --- upcalls: the layers above define these --- */
 enum tapir_verdict udp_input(struct tapir *t, const struct ip_packet *pkt);

@@ -9,7 +9,8 @@
 /* --- arp.c: the neighbour cache (RFC 826, RFC 1122 2.3.2, RFC 5227) --- */
 size_t arp_size(const struct tapir_config *cfg);
 void arp_init(struct tapir *t, void *mem);		/* sets t->arp; starts RFC 5227 probing or announces at once */
-enum tapir_verdict arp_input(struct tapir *t, struct span packet, bool link_broadcast);
+/* A received ARP packet; link_src is the source of the frame that carried it. */
+enum tapir_verdict arp_input(struct tapir *t, struct span packet, const uint8_t link_src[6]);
 /* Finds next_hop's link address: ACCEPT with mac filled; else HELD, and a request is owed: the caller then hands the
  * datagram over with arp_hold. */
 enum tapir_verdict arp_resolve(struct tapir *t, const struct tapir_addr *next_hop, uint8_t mac[6]);
@@ -18,15 +19,17 @@ enum tapir_verdict arp_resolve(struct tapir *t, const struct tapir_addr *next_ho
 enum tapir_verdict arp_hold(struct tapir *t, const struct tapir_addr *next_hop, struct tapir_frame *datagram);
 /* The upper layer saw progress from this neighbour: no probe is needed (RFC 1122 2.3.2.1, RFC 4861 7.3.1 in spirit). */
 void arp_confirm(struct tapir *t, const struct tapir_addr *next_hop);
-bool arp_address_ready(const struct tapir *t);		/* false while RFC 5227 probing is under way */
+bool arp_address_ready(const struct tapir *t);		/* false while RFC 5227 probing is under way, or has found a conflict */
+uint32_t arp_count(const struct tapir *t);		/* entries in the cache, of whatever state */
 /* The next ARP frame that is owed: 1 with a whole frame in out, or 0. */
 int arp_output(struct tapir *t, struct tapir_out *out);
 
 /* --- eth.c: Ethernet II --- */
 /* A received frame: checks the addresses and passes the payload up. May take frame over (then *frame is NULL). */
 enum tapir_verdict eth_input(struct tapir *t, struct tapir_frame **frame);
-/* Pushes the Ethernet header for the IP datagram in out. ACCEPT, or HELD: nothing was pushed, see arp_resolve. Broadcast and
- * multicast destinations need no ARP. With config.ip_only always ACCEPT, nothing pushed. */
+/* Pushes the Ethernet header for the IP datagram in out. ACCEPT, or HELD: nothing was pushed, see arp_resolve. The next hops
+ * 255.255.255.255 (which stands for every broadcast) and multicast need no ARP. HELD for all while our address is not
+ * ready. With config.ip_only always ACCEPT, nothing pushed. */
 enum tapir_verdict eth_output(struct tapir *t, struct tapir_out *out, const struct tapir_addr *next_hop);
 
 /* --- upcalls: the layer above defines these --- */

@@ -224,7 +224,6 @@ static bool handshake_completes(struct tapir *t, struct tcp_conn *c, struct tcp_
 	c->snd.wnd = c->snd.max_wnd = a->seg.wnd << c->snd.shift;
 	c->snd.wl1 = a->seg.seq;
 	c->snd.wl2 = a->seg.ack;
-	tcp_established(t, c);
 	tcp_conn_notify(t, c);
 	return true;
 }

@@ -50,7 +50,7 @@ enum tapir_verdict tcp_arrives_other(struct tapir *t, struct tcp_conn *c, struct
 enum tapir_verdict tcp_arrives_from_sixth(struct tapir *t, struct tcp_conn *c, struct tcp_arrival *a);
 void tcp_take_syn_options(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg);
 bool tcp_listen_promote(struct tapir *t, struct tcp_conn *c);	/* SYN queue > accept queue; false: it is full */
-void tcp_established(struct tapir *t, struct tcp_conn *c);	/* what every way into ESTABLISHED starts: cc, keep-alive */
+void tcp_established(struct tapir *t, struct tcp_conn *c);	/* our SYN is acknowledged: cc, keep-alive */
 void tcp_update_mss(struct tapir *t, struct tcp_conn *c);	/* SND.MSS from the peer's option and the path MTU */
 void tcp_set_shift(const struct tapir *t, struct tcp_conn *c);	/* RCV.WND.SHIFT for c->rcvbuf (RFC 7323 2.3) */
 void tcp_enter_time_wait(struct tapir *t, struct tcp_conn *c);

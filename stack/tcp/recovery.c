@@ -49,9 +49,11 @@ void tcp_on_new_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *s
 {
 	uint32_t acked = seq_sub(seg->ack, c->snd.una), text = acked;
 
-	tcp_rtt_on_ack(t, c, seg);
-	if (tcp_syn_unacked(c))
+	if (tcp_syn_unacked(c)) {
 		text--;
+		tcp_established(t, c);
+	}
+	tcp_rtt_on_ack(t, c, seg);
 	if (c->fin_queued && !c->fin_acked && seq_gt(seg->ack, tcp_fin_seq(c))) {
 		c->fin_acked = true;
 		text--;

@@ -50,7 +50,7 @@ static usec_t backed_off(const struct tapir *t, const struct tcp_conn *c, uint8_
 	usec_t rto = c->rtt.rto_us;
 
 	while (times-- && rto < t->cfg.rto_max_us)
-		rto *= 2;			/* RFC 6298 5.5 */
+		rto *= 2;
 	return min_usec(rto, t->cfg.rto_max_us);
 }
 
@@ -61,9 +61,10 @@ static void rto_fires(struct tapir *t, struct tcp_conn *c)
 		return;
 	}
 	c->rtt.backoff++;
+	c->rtt.rto_us = (uint32_t)backed_off(t, c, 1);	/* until a new sample (RFC 6298 5.5) */
 	c->rtt.timed_at_us = USEC_NEVER;
 	tcp_on_rto(t, c);
-	tcp_timer_arm(t, c, TAPIR_TIMER_RTO, t->now_us + backed_off(t, c, c->rtt.backoff));
+	tcp_timer_arm(t, c, TAPIR_TIMER_RTO, t->now_us + c->rtt.rto_us);
 }
 
 /* A window may stay closed for ever as long as the peer answers our probes (RFC 9293 3.8.6.1, MUST-37); an orphan may not

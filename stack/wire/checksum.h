@@ -10,7 +10,8 @@ uint64_t checksum_add(uint64_t sum, struct span s);
 uint64_t checksum_add_odd(uint64_t sum, struct span s);
 /* Pseudo-header of either family (RFC 9293 3.1, RFC 8200 8.1); len is that of transport header and text. */
 uint64_t checksum_pseudo(const struct tapir_addr *src, const struct tapir_addr *dst, uint8_t proto, uint32_t len);
-uint16_t checksum_fold(uint64_t sum);			/* 16 bits, not complemented; host value of the big-endian field */
+/* 16 bits, not complemented; host value of the big-endian field. */
+uint16_t checksum_fold(uint64_t sum);
 static inline uint16_t checksum_finish(uint64_t sum) { return (uint16_t)~checksum_fold(sum); }
 /* True when s, which contains its checksum field, sums to all ones together with sum. */
 static inline bool checksum_ok(uint64_t sum, struct span s) { return checksum_fold(checksum_add(sum, s)) == 0xffff; }

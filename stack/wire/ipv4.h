@@ -1,4 +1,4 @@
-/* ipv4.h: IPv4 headers (RFC 791, RFC 1122 3.2.1, RFC 2474 for the TOS byte). */
+/* ipv4.h: IPv4 headers (RFC 791 3.1, RFC 1122 3.2.1, RFC 2474 for the TOS byte). */
 #ifndef WIRE_IPV4_H
 #define WIRE_IPV4_H
 

@@ -1,4 +1,4 @@
-/* tcp.h: TCP segments (RFC 9293 3.1, 3.2; RFC 7323 options; RFC 2018 options). */
+/* tcp.h: TCP segments (RFC 9293 3.1, 3.2; RFC 7323 2 and 3 options; RFC 2018 options). */
 #ifndef WIRE_TCP_H
 #define WIRE_TCP_H
 

@@ -11,6 +11,7 @@ struct udp_header { uint16_t src, dst; };
 enum tapir_verdict udp_parse(struct span s, const struct tapir_addr *src, const struct tapir_addr *dst, bool checked,
 			     struct udp_header *h, struct span *text);
 /* Writes the header in front of the text that already lies at p + UDP_HEADER, n bytes of it, checksum done. */
-void udp_emit(const struct udp_header *h, const struct tapir_addr *src, const struct tapir_addr *dst, uint8_t *p, size_t n);
+void udp_emit(const struct udp_header *h, const struct tapir_addr *src, const struct tapir_addr *dst, uint8_t *p,
+	      size_t n);
 
 #endif

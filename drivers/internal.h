@@ -1,0 +1,41 @@
+/* internal.h: what the drivers share among themselves. Programs include driver.h, loop.h and net.h only. */
+#ifndef DRIVERS_INTERNAL_H
+#define DRIVERS_INTERNAL_H
+
+#include "driver.h"
+
+#define DRIVER_FRAME_MAX (65536u + 256u)	/* bytes: an IP datagram of 65535 and its link header fit */
+
+/* --- error.c --- */
+/* Sets the sentence of driver_error(); returns TAPIR_EIO. */
+__attribute__((format(printf, 1, 2))) int driver_fail(const char *format, ...);
+/* What went wrong without stopping anything: one line on stderr. */
+__attribute__((format(printf, 1, 2))) void driver_warn(const char *format, ...);
+
+/* --- flat.c: frames that lie in one piece --- */
+/* Describes the n bytes at p, which stay where they are, as a frame to send. */
+void driver_flat_out(struct tapir_out *out, const uint8_t *p, uint32_t n, const struct tapir_offload *offload);
+/* Copies a received frame to buf (frame->len bytes) with a partial checksum completed. */
+void driver_frame_copy(const struct tapir_frame *frame, uint8_t *buf);
+
+/* --- link.c: what the kernel says about an interface --- */
+/* IP MTU, at most 65535; 0: there is no such interface. */
+uint16_t driver_link_mtu(const char *interface);
+
+/* --- dump.c: a pcap file being written --- */
+struct dump;
+/* Ethernet frames, or bare IP datagrams; nanosecond times. path "-": standard output. NULL: driver_error(). */
+struct dump *dump_open(const char *path, bool ip_only);
+/* One frame at wall time at_us; a partial checksum is completed in the file. When the file cannot be written any more (a
+ * full disk), that is said once on stderr, and what follows is thrown away. */
+void dump_out(struct dump *d, usec_t at_us, const struct tapir_out *out);
+void dump_frame(struct dump *d, usec_t at_us, const struct tapir_frame *frame);
+void dump_flush(struct dump *d);
+void dump_close(struct dump *d);
+
+/* --- trace_format.c --- */
+struct trace_tcp { struct tapir_endpoint src, dst; uint32_t seq, ack; bool syn, has_ack; };
+/* True when frame holds a TCP header, whose numbers are then in *tcp. */
+bool trace_find_tcp(struct span frame, bool ip_only, struct trace_tcp *tcp);
+
+#endif

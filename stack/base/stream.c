@@ -1,0 +1,175 @@
+/* stream.c: queues of bytes made of frames. Owns the order of the bytes and what they pin. Never empties the pools of
+ * what arriving frames need: it takes buffers with frame_get_for_queue.
+ *
+ * Invariants: no frame in a stream is empty; bytes is the sum of their len, held the sum of their cap. */
+#include "frame.h"
+
+#define LARGE_FROM 8192u	/* so many bytes to come are worth a large frame */
+
+static void link_frame(struct stream *s, struct tapir_frame *f)
+{
+	f->next = NULL;
+	if (s->tail)
+		s->tail->next = f;
+	else
+		s->head = f;
+	s->tail = f;
+	s->bytes += f->len;
+	s->held += f->cap;
+}
+
+static void drop_head(struct stream *s, struct frame_pools *p)
+{
+	struct tapir_frame *f = s->head;
+
+	s->head = f->next;
+	if (!s->head)
+		s->tail = NULL;
+	s->bytes -= f->len;
+	s->held -= f->cap;
+	frame_put(p, f);
+}
+
+/* Copies as much as fits behind the last byte of f. */
+static uint32_t fill(struct tapir_frame *f, const uint8_t *bytes, uint32_t n)
+{
+	uint32_t taken = min_u32(n, f->room - f->len);
+
+	memcpy(f->data + f->len, bytes, taken);
+	f->len += taken;
+	return taken;
+}
+
+/* The same for the last frame of the stream, unless its bytes are the program's. */
+static uint32_t fill_tail(struct stream *s, const uint8_t *bytes, uint32_t n)
+{
+	uint32_t taken = s->tail && s->tail->store && n ? fill(s->tail, bytes, n) : 0;
+
+	s->bytes += taken;
+	return taken;
+}
+
+static struct tapir_frame *frame_for(struct frame_pools *p, uint32_t n)
+{
+	struct tapir_frame *f = n >= LARGE_FROM ? frame_get_for_queue(p, FRAME_SMALL + 1) : NULL;
+
+	return f ? f : frame_get_for_queue(p, FRAME_SMALL);
+}
+
+uint32_t stream_append(struct stream *s, struct frame_pools *p, const uint8_t *bytes, uint32_t n)
+{
+	uint32_t taken = fill_tail(s, bytes, n);
+
+	while (taken < n) {
+		struct tapir_frame *f = frame_for(p, n - taken);
+
+		if (!f)
+			break;
+		taken += fill(f, bytes + taken, n - taken);
+		link_frame(s, f);
+	}
+	return taken;
+}
+
+/* Moves what it can of a wasteful frame's bytes to where they waste less: behind the last ones, and out of a large
+ * frame into small ones. */
+static void copy_out(struct stream *s, struct frame_pools *p, struct tapir_frame *f)
+{
+	frame_pull(f, fill_tail(s, f->data, f->len));
+	while (f->cap > FRAME_SMALL && f->len) {
+		struct tapir_frame *small = frame_get_for_queue(p, FRAME_SMALL);
+
+		if (!small)
+			break;
+		if (small->cap > FRAME_SMALL) {		/* no small one was left: nothing would be won */
+			frame_put(p, small);
+			break;
+		}
+		frame_pull(f, fill(small, f->data, f->len));
+		link_frame(s, small);
+	}
+}
+
+void stream_append_frame(struct stream *s, struct frame_pools *p, struct tapir_frame *f)
+{
+	if (f->store && f->len < f->cap / 2)
+		copy_out(s, p, f);
+	if (f->len)
+		link_frame(s, f);
+	else
+		frame_put(p, f);
+}
+
+/* The frame that holds the byte at *offset, and where in it; NULL past the end. */
+static struct tapir_frame *find(const struct stream *s, uint32_t *offset)
+{
+	struct tapir_frame *f = s->head;
+
+	while (f && *offset >= f->len) {
+		*offset -= f->len;
+		f = f->next;
+	}
+	return f;
+}
+
+int stream_slice(const struct stream *s, uint32_t offset, uint32_t n, struct span *spans, int max, uint32_t *got)
+{
+	int count = 0;
+
+	*got = 0;
+	for (struct tapir_frame *f = find(s, &offset); f && *got < n && count < max; f = f->next) {
+		uint32_t here = min_u32(f->len - offset, n - *got);
+
+		spans[count++] = span_of(f->data + offset, here);
+		*got += here;
+		offset = 0;
+	}
+	return count;
+}
+
+void stream_consume(struct stream *s, struct frame_pools *p, uint32_t n)
+{
+	assert(n <= s->bytes);
+	while (n && n >= s->head->len) {
+		n -= s->head->len;
+		drop_head(s, p);
+	}
+	if (n) {
+		frame_pull(s->head, n);
+		s->bytes -= n;
+	}
+}
+
+uint32_t stream_copy(const struct stream *s, uint32_t offset, uint8_t *buf, uint32_t n)
+{
+	uint32_t copied = 0;
+
+	for (struct tapir_frame *f = find(s, &offset); f && copied < n; f = f->next) {
+		uint32_t here = min_u32(f->len - offset, n - copied);
+
+		memcpy(buf + copied, f->data + offset, here);
+		copied += here;
+		offset = 0;
+	}
+	return copied;
+}
+
+void stream_join(struct stream *to, struct stream *from)
+{
+	if (!from->head)
+		return;
+	if (to->tail)
+		to->tail->next = from->head;
+	else
+		to->head = from->head;
+	to->tail = from->tail;
+	to->bytes += from->bytes;
+	to->held += from->held;
+	*from = (struct stream){0};
+}
+
+void stream_clear(struct stream *s, struct frame_pools *p)
+{
+	while (s->head)
+		drop_head(s, p);
+}

@@ -1,0 +1,13 @@
+/* verdict.c: what became of a frame, counted and reported in one place. Owns tapir.counts; the words are names.c's. */
+#include "core.h"
+
+enum tapir_verdict verdict_count(struct tapir *t, enum tapir_verdict v, uint32_t frame_len)
+{
+	struct tapir_event event = {.kind = TAPIR_EV_VERDICT, .now_us = t->now_us, .why = tapir_verdict_text(v)};
+
+	t->counts[v]++;
+	event.u.verdict.verdict = v;
+	event.u.verdict.frame_len = frame_len;
+	probe(t, &event);
+	return v;
+}

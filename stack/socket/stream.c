@@ -1,0 +1,331 @@
+/* stream.c: TCP's half of the socket calls: which of POSIX's states a stream is in, and what each call means there. The
+ * connection itself and all it does is tcp/user.c.
+ *
+ * A stream is idle, bound (bound.registered), listening (bound.listener), or has a connection (conn) from connect() or
+ * accept(). A connection stays with its socket after it has ended, for what is unread and for its error, which is told
+ * once: by recv, by send, by connect after a failed one, or by SO_ERROR. */
+#include "socket.h"
+
+void stream_apply_options(struct tapir *t, struct socket *s)
+{
+	struct tcp_listener *l = &s->u.tcp.listener;
+	struct tcp_conn *c = s->u.tcp.conn;
+
+	l->rcvbuf = s->opt.rcvbuf;
+	l->sndbuf = s->opt.sndbuf;
+	l->ttl = s->opt.ttl;
+	l->tos = s->opt.tos;
+	l->nodelay = s->opt.nodelay;
+	l->keepalive = s->opt.keepalive;
+	if (!c)
+		return;
+	c->rcvbuf = s->opt.rcvbuf;
+	c->sndbuf = s->opt.sndbuf;
+	c->ttl = s->opt.ttl;
+	c->tos = s->opt.tos;
+	c->nodelay = s->opt.nodelay;
+	if (c->keepalive != s->opt.keepalive)
+		tcp_set_keepalive(t, c, s->opt.keepalive);
+}
+
+int stream_bind(struct tapir *t, struct socket *s, const struct tapir_endpoint *local)
+{
+	if (s->u.tcp.bound.registered || s->u.tcp.conn)
+		return TAPIR_EINVAL;
+	return tcp_bind(t, &s->u.tcp.bound, local, s->opt.reuse);
+}
+
+int tapir_listen(struct tapir *t, tapir_sd sd, int backlog)
+{
+	static const struct tapir_endpoint any;
+	int error;
+	struct socket *s = socket_find_stream(t, sd, &error);
+
+	if (!s)
+		return error;
+	if (s->u.tcp.conn)
+		return TAPIR_EINVAL;
+	if (!s->u.tcp.bound.registered)
+		error = tcp_bind(t, &s->u.tcp.bound, &any, s->opt.reuse);
+	if (error)
+		return error;
+	backlog = backlog < 1 ? 1 : backlog;
+	s->u.tcp.listener.backlog = (uint16_t)min_u32((uint32_t)backlog, t->cfg.backlog);
+	if (stream_is_listening(s))
+		return 0;
+	stream_apply_options(t, s);
+	s->u.tcp.listener.owner = s;
+	tcp_open_passive(t, &s->u.tcp.bound, &s->u.tcp.listener);
+	socket_changed(t, s);		/* on_listening */
+	return 0;
+}
+
+/* What POSIX says to a connect() on a socket that has a connection: 0 when it failed and may be tried anew. */
+static int connect_again(struct tapir *t, struct socket *s)
+{
+	struct tcp_conn *c = s->u.tcp.conn;
+	int error;
+
+	if (s->connected)
+		return TAPIR_EISCONN;
+	if (c->state != TCP_CLOSED)
+		return TAPIR_EALREADY;
+	error = stream_take_error(s);
+	if (error)
+		return error;
+	s->u.tcp.conn = NULL;
+	tcp_release(t, c);
+	return 0;
+}
+
+int stream_connect(struct tapir *t, struct socket *s, const struct tapir_endpoint *peer)
+{
+	struct tapir_endpoint local = stream_local(s);
+	int error;
+
+	if (stream_is_listening(s))
+		return TAPIR_EOPNOTSUPP;
+	if (s->u.tcp.conn) {
+		error = connect_again(t, s);
+		if (error)
+			return error;
+		local = stream_local(s);	/* the port that the failed one was given is free again */
+	}
+	if (!peer->port)
+		return TAPIR_EINVAL;
+	s->u.tcp.conn = tcp_open_active(t, &local, peer, s, &error);
+	if (!s->u.tcp.conn)
+		return error;
+	stream_apply_options(t, s);
+	return TAPIR_EINPROGRESS;
+}
+
+int stream_take_error(struct socket *s)
+{
+	struct tcp_conn *c = s->u.tcp.conn;
+	int error = c ? c->error : 0;
+
+	if (c)
+		c->error = 0;
+	return error;
+}
+
+/* A send took less than it was given. If there is room within SO_SNDBUF, what lacks is memory. */
+static void send_was_short(struct tapir *t, struct socket *s)
+{
+	s->wants_drain = true;
+	if (tcp_send_room(s->u.tcp.conn))
+		socket_wait(t, s, LIST_MEMORY);
+}
+
+int64_t stream_send(struct tapir *t, struct socket *s, const void *buf, size_t n)
+{
+	struct tcp_conn *c = s->u.tcp.conn;
+	int64_t taken;
+
+	if (!c)
+		return TAPIR_ENOTCONN;
+	taken = tcp_send(t, c, buf, n);
+	if (taken == TAPIR_EAGAIN || (taken >= 0 && (uint64_t)taken < n))
+		send_was_short(t, s);
+	else if (taken < 0)
+		stream_take_error(s);
+	return taken;
+}
+
+int64_t tapir_send_borrowed(struct tapir *t, tapir_sd sd, const void *p, size_t n,
+			    void (*done)(void *ctx, const uint8_t *p), void *ctx)
+{
+	int error;
+	struct socket *s = socket_find_stream(t, sd, &error);
+	struct tapir_frame *f;
+	int64_t taken;
+
+	if (!s)
+		return error;
+	if (!s->u.tcp.conn)
+		return TAPIR_ENOTCONN;
+	if (n == 0 || n > INT32_MAX)
+		return TAPIR_EINVAL;
+	f = frame_get_borrowed(&t->frames, p, (uint32_t)n);
+	if (!f) {
+		send_was_short(t, s);
+		return TAPIR_EAGAIN;
+	}
+	f->u.borrowed.done = done;
+	f->u.borrowed.ctx = ctx;
+	taken = tcp_send_borrowed(t, s->u.tcp.conn, f);
+	if (taken >= 0)
+		return taken;
+	f->u.borrowed.done = NULL;		/* not taken: still the program's */
+	frame_put(&t->frames, f);
+	if (taken == TAPIR_EAGAIN)
+		s->wants_drain = true;
+	else
+		stream_take_error(s);
+	return taken;
+}
+
+int64_t stream_recv(struct tapir *t, struct socket *s, void *buf, size_t n)
+{
+	int64_t got;
+
+	if (!s->u.tcp.conn)
+		return TAPIR_ENOTCONN;
+	socket_settle(t, s);
+	got = tcp_receive(t, s->u.tcp.conn, buf, n);
+	if (got < 0 && got != TAPIR_EAGAIN)
+		stream_take_error(s);
+	return got;
+}
+
+int tapir_recv_peek(struct tapir *t, tapir_sd sd, struct span *spans, int max)
+{
+	int got, error;
+	struct socket *s = socket_find_stream(t, sd, &error);
+
+	if (!s)
+		return error;
+	if (!s->u.tcp.conn)
+		return TAPIR_ENOTCONN;
+	if (max < 1)
+		return TAPIR_EINVAL;
+	socket_settle(t, s);
+	got = tcp_receive_peek(t, s->u.tcp.conn, spans, max);
+	if (got < 0 && got != TAPIR_EAGAIN)
+		stream_take_error(s);
+	return got;
+}
+
+int tapir_recv_consume(struct tapir *t, tapir_sd sd, size_t n)
+{
+	int error;
+	struct socket *s = socket_find_stream(t, sd, &error);
+
+	if (!s)
+		return error;
+	if (!s->u.tcp.conn)
+		return TAPIR_ENOTCONN;
+	socket_settle(t, s);
+	if (n > s->u.tcp.conn->rx.bytes)
+		return TAPIR_EINVAL;
+	tcp_receive_consume(t, s->u.tcp.conn, (uint32_t)n);
+	return 0;
+}
+
+struct socket *stream_accept(struct tapir *t, struct socket *s, int *error)
+{
+	struct socket *child;
+
+	*error = !stream_is_listening(s) ? TAPIR_EINVAL : !s->u.tcp.listener.accept.head ? TAPIR_EAGAIN : 0;
+	if (*error)
+		return NULL;
+	child = socket_new(t, TAPIR_SOCK_STREAM);
+	if (!child) {				/* it stays in the queue until a descriptor is free */
+		socket_wait(t, s, LIST_SLOT);
+		*error = TAPIR_ENOMEM;
+		return NULL;
+	}
+	child->u.tcp.conn = tcp_accept(t, &s->u.tcp.listener, child);
+	child->opt = s->opt;
+	stream_apply_options(t, child);		/* they may have changed since the SYN */
+	child->handlers = s->handlers;
+	child->ctx = s->ctx;
+	child->connected = child->told_connect = true;
+	socket_changed(t, child);		/* what arrived while nobody owned it was told to nobody */
+	return child;
+}
+
+tapir_sd tapir_accept(struct tapir *t, tapir_sd sd, struct tapir_endpoint *peer)
+{
+	int error;
+	struct socket *s = socket_find_stream(t, sd, &error), *child = s ? stream_accept(t, s, &error) : NULL;
+
+	if (!child)
+		return error;
+	if (peer)
+		*peer = child->u.tcp.conn->peer;
+	return socket_sd(t, child);
+}
+
+int stream_shutdown(struct tapir *t, struct socket *s, enum tapir_shut how)
+{
+	struct tcp_conn *c = s->u.tcp.conn;
+
+	if (!c || c->state == TCP_CLOSED)
+		return TAPIR_ENOTCONN;
+	socket_settle(t, s);
+	if (how != TAPIR_SHUT_WR)
+		tcp_shutdown_receive(t, c);
+	if (how != TAPIR_SHUT_RD)
+		tcp_close(t, c);
+	socket_changed(t, s);
+	return 0;
+}
+
+void stream_close(struct tapir *t, struct socket *s, bool abort)
+{
+	struct tcp_conn *c = s->u.tcp.conn;
+
+	if (stream_is_listening(s))
+		tcp_close_listener(t, &s->u.tcp.bound, &s->u.tcp.listener);
+	if (c) {
+		socket_settle(t, s);
+		if (abort)
+			tcp_abort(t, c);
+		else
+			tcp_close(t, c);	/* ENOTCONN: it has ended before */
+		s->u.tcp.conn = NULL;
+		tcp_release(t, c);
+	}
+	tcp_unbind(t, &s->u.tcp.bound);
+}
+
+struct tapir_endpoint stream_local(const struct socket *s)
+{
+	static const struct tapir_endpoint none;
+
+	if (s->u.tcp.conn)
+		return s->u.tcp.conn->local;
+	return s->u.tcp.bound.registered ? s->u.tcp.bound.local : none;
+}
+
+bool stream_can_send(const struct socket *s)
+{
+	const struct tcp_conn *c = s->u.tcp.conn;
+
+	return c && (c->state == TCP_ESTABLISHED || c->state == TCP_CLOSE_WAIT) && s->list != LIST_MEMORY &&
+	       tcp_send_room(c) > 0;
+}
+
+static int poll_open(const struct socket *s)
+{
+	const struct tcp_conn *c = s->u.tcp.conn;
+	bool no_more_in = c->fin_rcvd || c->rcv_shutdown;
+	int ready = 0;
+
+	if (c->rx.bytes || no_more_in)
+		ready |= TAPIR_POLLIN;
+	if (no_more_in)
+		ready |= TAPIR_POLLRDHUP;
+	if (no_more_in && c->fin_queued)
+		ready |= TAPIR_POLLHUP;
+	if (c->fin_queued || stream_can_send(s))	/* send would say EPIPE, not EAGAIN */
+		ready |= TAPIR_POLLOUT;
+	if (c->urgent)
+		ready |= TAPIR_POLLPRI;
+	return ready;
+}
+
+int stream_poll(const struct socket *s)
+{
+	const struct tcp_conn *c = s->u.tcp.conn;
+
+	if (stream_is_listening(s))
+		return s->u.tcp.listener.accept.head ? TAPIR_POLLIN : 0;
+	if (!c)
+		return TAPIR_POLLOUT | TAPIR_POLLHUP;	/* as on Linux: neither would say EAGAIN */
+	if (c->state == TCP_CLOSED)
+		return TAPIR_POLLIN | TAPIR_POLLOUT | TAPIR_POLLRDHUP | TAPIR_POLLHUP | (c->error ? TAPIR_POLLERR : 0);
+	return s->connected ? poll_open(s) : 0;
+}

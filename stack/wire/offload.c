@@ -1,0 +1,65 @@
+/* offload.c: completes the checksum of a frame out when nobody below will (out.h, tapir_out_copy). The only place that
+ * does. Never cuts a frame into segments: one larger than the MTU is made only for a driver that cuts it itself.
+ *
+ * A partial checksum field holds the folded sum of the pseudo-header, not complemented, as in a virtio_net_hdr; so the
+ * sum from csum_start to the end, field included, is the checksum. */
+#include "../base/out.h"
+#include "checksum.h"
+
+/* Stores sum's complement at p. A result of 0 is written as its other form, all ones: in UDP 0 would say that there is
+ * no checksum (RFC 768), elsewhere the two mean the same. */
+static void store(uint8_t *p, uint64_t sum)
+{
+	uint16_t value = checksum_finish(sum);
+
+	put_be16(p, value ? value : 0xffff);
+}
+
+/* Sums headers from csum_start on and all slices, odd ones too. */
+static uint64_t sum_out(const struct tapir_out *out)
+{
+	struct span headers = span_from(span_of(out->head + out->head_at, out->head_len), out->offload.csum_start);
+	uint64_t sum = checksum_add(0, headers);
+	size_t done = headers.n;
+
+	for (size_t i = 0; i < out->slice_count; i++) {
+		sum = done & 1 ? checksum_add_odd(sum, out->slices[i]) : checksum_add(sum, out->slices[i]);
+		done += out->slices[i].n;
+	}
+	return sum;
+}
+
+static void check_offsets(const struct tapir_out *out)
+{
+	assert(out->offload.csum_start + out->offload.csum_offset + 2 <= out->head_len);
+}
+
+void out_finish(struct tapir_out *out, const struct tapir_offload_caps *caps)
+{
+	struct tapir_offload *o = &out->offload;
+
+	if (o->csum != TAPIR_CSUM_PARTIAL || caps->csum)
+		return;
+	check_offsets(out);
+	store(out->head + out->head_at + o->csum_start + o->csum_offset, sum_out(out));
+	o->csum = TAPIR_CSUM_NONE;
+	o->csum_start = o->csum_offset = 0;
+}
+
+void tapir_out_copy(const struct tapir_out *out, uint8_t *buf, bool keep_partial)
+{
+	const struct tapir_offload *o = &out->offload;
+	uint8_t *p = buf + out->head_len;
+	struct span summed;
+
+	memcpy(buf, out->head + out->head_at, out->head_len);
+	for (size_t i = 0; i < out->slice_count; i++) {
+		memcpy(p, out->slices[i].p, out->slices[i].n);
+		p += out->slices[i].n;
+	}
+	if (o->csum != TAPIR_CSUM_PARTIAL || keep_partial)
+		return;
+	check_offsets(out);
+	summed = span_from(span_of(buf, out->len), o->csum_start);
+	store(buf + o->csum_start + o->csum_offset, checksum_add(0, summed));
+}
