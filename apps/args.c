@@ -104,7 +104,7 @@ int args_next(struct args *a, const char **value)
 {
 	static struct tables tables;
 	if (optind <= 1 && !tables.count) {
-		strcpy(tables.shorts, "+:");	/* '+': what follows the first operand is not ours, as in lab -- COMMAND */
+		strcpy(tables.shorts, ":");
 		add_lines(&tables, help_line);
 		add_lines(&tables, a->own);
 		add_lines(&tables, a->common ? common_options : NULL);

@@ -55,7 +55,7 @@ static void set_bases(struct trace *t, struct span frame, bool out, struct trace
 	if (tcp.syn && !tcp.has_ack && (!flow->has_base[out] || flow->base[out] != tcp.seq))
 		flow->has_base[!out] = false;	/* a new connection with the same ports */
 	if (tcp.syn || !flow->has_base[out])
-		flow->base[out] = tcp.seq - (tcp.syn ? 0 : 1);
+		flow->base[out] = tcp.seq - (tcp.syn || tcp.rst ? 0 : 1);	/* a RST may answer what never was */
 	flow->has_base[out] = true;
 	if (!flow->has_base[!out] && tcp.has_ack) {
 		flow->base[!out] = tcp.ack - 1;

@@ -371,6 +371,7 @@ void tapir_tick(struct tapir *t, usec_t now_us);
 usec_t tapir_deadline(const struct tapir *t);
 
 usec_t tapir_now(const struct tapir *t);			/* the last tick's time */
+bool tapir_address_ready(const struct tapir *t);	/* false while RFC 5227 probing is under way, or found a conflict */
 uint64_t tapir_count(const struct tapir *t, enum tapir_verdict v);	/* frames with that end, since tapir_init */
 
 struct tapir_usage {			/* how much of the lent memory is taken, against what there is */

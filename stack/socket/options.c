@@ -2,7 +2,6 @@
  * of it is copied there, so that options can be set before and after there is a connection. */
 #include "socket.h"
 
-#define BUF_MIN 2048			/* less than a segment or a datagram is no buffer */
 #define BUF_MAX (1 << 30)		/* RFC 7323 2.3: no window is larger */
 #define DEFAULT_MSS 536			/* RFC 9293 3.7.1 (MUST-15), until there is a connection */
 
@@ -17,8 +16,8 @@ static const struct option_rule { enum who get, set; int min, max; } rules[] = {
 	[TAPIR_SO_BROADCAST] = {DGRAM, DGRAM, INT32_MIN, INT32_MAX},
 	[TAPIR_SO_KEEPALIVE] = {STREAM, STREAM, INT32_MIN, INT32_MAX},
 	[TAPIR_SO_LINGER] = {STREAM, STREAM, -1, 0},
-	[TAPIR_SO_SNDBUF] = {STREAM, STREAM, BUF_MIN, BUF_MAX},
-	[TAPIR_SO_RCVBUF] = {BOTH, BOTH, BUF_MIN, BUF_MAX},
+	[TAPIR_SO_SNDBUF] = {STREAM, STREAM, 1, BUF_MAX},
+	[TAPIR_SO_RCVBUF] = {BOTH, BOTH, 1, BUF_MAX},
 	[TAPIR_IP_TTL] = {BOTH, BOTH, 1, 255},
 	[TAPIR_IP_TOS] = {BOTH, BOTH, 0, 255},
 	[TAPIR_TCP_NODELAY] = {STREAM, STREAM, INT32_MIN, INT32_MAX},

@@ -85,7 +85,7 @@ int tapir_shutdown(struct tapir *t, tapir_sd sd, enum tapir_shut how)
 void socket_close(struct tapir *t, struct socket *s, bool abort)
 {
 	if (is_stream(s))
-		stream_close(t, s, abort || s->opt.abort_on_close);
+		stream_close(t, s, abort);
 	else
 		dgram_close(t, s);
 	socket_free(t, s);
@@ -97,7 +97,7 @@ static int close_or_abort(struct tapir *t, tapir_sd sd, bool abort)
 
 	if (!s)
 		return TAPIR_EBADF;
-	socket_close(t, s, abort);
+	socket_close(t, s, abort || s->opt.abort_on_close);
 	return 0;
 }
 

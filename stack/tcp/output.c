@@ -253,6 +253,8 @@ static uint16_t window_field(const struct tcp_conn *c, uint8_t flags)
 static void move_window(const struct tapir *t, struct tcp_conn *c, uint8_t flags)
 {
 	c->rcv.mss_offered = (uint16_t)(t->cfg.mtu - IP_TCP_HEADERS);
+	if (c->state == TCP_SYN_SENT)
+		tcp_set_shift(t, c);
 	if (flags & TCP_SYN)
 		c->rcv.adv = seq_add(c->rcv.nxt, min_u32(c->rcvbuf, 65535));
 	else

@@ -1,0 +1,217 @@
+/* station.c: see station.h. */
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "netif.h"
+#include "station.h"
+
+static bool complain(const struct station *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+static bool complain(const struct station *s, const char *format, ...)
+{
+	va_list list;
+	va_start(list, format);
+	fprintf(stderr, "tapir %s: ", s->command);
+	vfprintf(stderr, format, list);
+	fputc('\n', stderr);
+	va_end(list);
+	return false;
+}
+
+/* --up: the kernel's end of the TAP. */
+static bool bring_up(const struct station *s)
+{
+	const struct options *o = s->options;
+	char text[TAPIR_ADDR_TEXT];
+	if (tapir_addr_is_any(&o->up_addr))
+		return true;
+	int error = o->mtu ? netif_set_mtu(o->tap, o->mtu) : 0;
+	if (!error)
+		error = netif_set_addr(o->tap, &o->up_addr, o->up_prefix_len);
+	if (!error)
+		error = netif_set_up(o->tap);
+	if (!error)
+		return true;
+	return complain(s, "cannot give %s the address %s/%d: %s. It takes CAP_NET_ADMIN: run as root, or leave --up out.",
+			o->tap, tapir_addr_format(&o->up_addr, text), o->up_prefix_len, strerror(-error));
+}
+
+/* An address for the kernel in the stack's network: the lowest that is not the stack's own. */
+static struct tapir_addr neighbour(const struct options *o)
+{
+	struct tapir_addr a = o->addr;
+	for (unsigned bit = o->prefix_len; bit < 32; bit++)
+		a.b[12 + bit / 8] = (uint8_t)(a.b[12 + bit / 8] & ~(0x80 >> bit % 8));
+	a.b[15] |= 1;
+	if (tapir_addr_equal(&a, &o->addr))
+		a.b[15] = (uint8_t)(a.b[15] + 1);
+	return a;
+}
+
+/* A TAP that the kernel does not use yet is the commonest reason why nothing answers: say what to type. */
+static void say_how_to_reach(const struct station *s)
+{
+	const struct options *o = s->options;
+	struct netif n = netif_look(o->tap);
+	struct tapir_addr kernel = neighbour(o);
+	char ours[TAPIR_ADDR_TEXT], theirs[TAPIR_ADDR_TEXT];
+	tapir_addr_format(&o->addr, ours);
+	if (n.enslaved || (n.up && n.has_addr && netif_same_net(&n.addr, &o->addr, n.prefix_len)))
+		return;
+	if (n.has_addr && !netif_same_net(&n.addr, &o->addr, n.prefix_len)) {
+		complain(s, "note: %s has the address %s/%d, and %s is not in that network: choose another --addr.", o->tap,
+			 tapir_addr_format(&n.addr, theirs), n.prefix_len, ours);
+		return;
+	}
+	tapir_addr_format(&kernel, theirs);
+	complain(s, "note: %s is %s, so the kernel cannot reach %s yet. As root, type:", o->tap,
+		 n.has_addr ? "down" : "without an address", ours);
+	if (!n.has_addr)
+		fprintf(stderr, "    ip addr add %s/%d dev %s\n", theirs, o->prefix_len, o->tap);
+	if (!n.up)
+		fprintf(stderr, "    ip link set %s up\n", o->tap);
+	fprintf(stderr, "or start again with --up %s/%d, which does it.\n", theirs, o->prefix_len);
+}
+
+static struct driver *wrap(struct station *s, struct driver *d)
+{
+	const struct options *o = s->options;
+	if (d && options_faulty(o))
+		s->fault = d = driver_wrap_fault(d, &o->fault);
+	if (d && o->capture)
+		d = driver_wrap_capture(d, o->capture, loop_epoch_us());
+	if (d && o->trace && o->trace_file) {
+		s->trace = fopen(o->trace_file, "we");
+		if (!s->trace) {
+			complain(s, "cannot write the trace to %s: %s.", o->trace_file, strerror(errno));
+			driver_close(d);
+			return NULL;
+		}
+		setvbuf(s->trace, NULL, _IOLBF, 0);
+	}
+	if (d && o->trace)
+		d = driver_wrap_trace(d, s->trace ? s->trace : stderr);
+	if (!d)
+		complain(s, "%s", driver_error());
+	return d;
+}
+
+static struct driver *open_tap(struct station *s)
+{
+	const struct options *o = s->options;
+	struct driver *d = driver_open_tap(o->tap);
+	if (!d) {
+		complain(s, "%s", driver_error());
+		return NULL;
+	}
+	if (!bring_up(s)) {
+		driver_close(d);
+		return NULL;
+	}
+	if (o->mtu && !tapir_addr_is_any(&o->up_addr))
+		d->mtu = o->mtu;
+	if (o->mtu > d->mtu) {
+		complain(s, "--mtu %d is more than %s has (%d). As root, type:  ip link set %s mtu %d", o->mtu, o->tap, d->mtu,
+			 o->tap, o->mtu);
+		driver_close(d);
+		return NULL;
+	}
+	if (o->mtu)
+		d->mtu = o->mtu;
+	return wrap(s, d);
+}
+
+static void configure(struct tapir_config *c, const struct options *o)
+{
+	static const uint8_t none[6];
+	tapir_config_default(c);
+	c->addr = o->addr;
+	c->prefix_len = o->prefix_len;
+	c->gateway = o->gateway;
+	/* One address, one link address, run after run: neighbours' ARP caches stay true. */
+	c->mac[0] = 0x02;
+	c->mac[1] = 't';
+	memcpy(c->mac + 2, o->addr.b + 12, 4);
+	if (memcmp(o->mac, none, 6) != 0)
+		memcpy(c->mac, o->mac, 6);
+	if (o->seeded)
+		c->seed[0] = o->fault.seed, c->seed[1] = 1;
+}
+
+static void on_signal(void *ctx, uint32_t events)
+{
+	struct station *s = ctx;
+	struct signalfd_siginfo info;
+	(void)events;
+	if (read(s->signal_fd, &info, sizeof info) == sizeof info)
+		s->signal = (int)info.ssi_signo;
+	loop_stop(s->loop);
+}
+
+static bool watch_signals(struct station *s)
+{
+	sigset_t set;
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	signal(SIGPIPE, SIG_IGN);	/* a closed pipe is an error of write(2), which is looked at */
+	s->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+	if (s->signal_fd < 0 || loop_watch(s->loop, s->signal_fd, EPOLLIN, on_signal, s) < 0)
+		return complain(s, "cannot watch for signals: %s.", strerror(errno));
+	return true;
+}
+
+bool station_open(struct station *s, const char *command, const struct options *o, void (*tune)(struct tapir_config *c))
+{
+	*s = (struct station){ .command = command, .options = o, .signal_fd = -1 };
+	struct driver *d = open_tap(s);
+	if (!d)
+		return false;
+	say_how_to_reach(s);
+	struct tapir_config config;
+	configure(&config, o);
+	if (tune)
+		tune(&config);
+	s->loop = loop_open(d, &config);
+	if (!s->loop)
+		return complain(s, "%s", loop_error());
+	s->stack = loop_stack(s->loop);
+	return watch_signals(s);
+}
+
+bool station_ready(struct station *s)
+{
+	char text[TAPIR_ADDR_TEXT];
+	while (!s->signal && !tapir_address_ready(s->stack)) {
+		if (tapir_count(s->stack, DROP_ARP_CONFLICT))
+			return complain(s, "another host on %s has the address %s already: choose another --addr.",
+					s->options->tap, tapir_addr_format(&s->options->addr, text));
+		if (loop_turn(s->loop, USEC_NEVER) < 0)
+			return complain(s, "%s", driver_error());
+	}
+	return !s->signal;
+}
+
+void station_close(struct station *s)
+{
+	if (s->loop)
+		loop_close(s->loop);
+	if (s->trace)
+		fclose(s->trace);
+	if (s->signal_fd >= 0)
+		close(s->signal_fd);
+}
+
+bool station_host(const struct station *s, const char *host, struct tapir_addr *out)
+{
+	if (tapir_addr_parse(host, out) == 0)
+		return true;
+	return complain(s, "'%s' is not an address. Names are not looked up: write it as in 10.0.0.1.", host);
+}
