@@ -120,7 +120,6 @@ const char *tapir_errname(int error);		/* "EAGAIN" */
 	X(DROP_IP_SOURCE, "IPv4 source is a broadcast, multicast, loopback or our own address (RFC 1122 3.2.1.3)") \
 	X(DROP_IP_NOT_FOR_US, "IPv4 destination is not ours, and we do not forward (RFC 1122 3.3.1)") \
 	X(DROP_IP_MARTIAN, "loopback address on the wire (RFC 1122 3.2.1.3 g)") \
-	X(DROP_IP_TTL, "time to live is 0") \
 	X(DROP_IP_PROTOCOL, "IP protocol without a receiver here: protocol unreachable (RFC 1122 3.2.2.1)") \
 	X(DROP_IP_NO_ROUTE, "no route to the destination") \
 	X(DROP_IP_NEEDS_FRAGMENT, "larger than the path MTU with don't fragment set") \

@@ -29,8 +29,10 @@ struct ip_how {
 struct ip_error {
 	int error;			/* enum tapir_error: ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, EMSGSIZE, EPROTO */
 	bool hard;			/* RFC 1122 4.2.3.9: protocol, port unreachable, fragmentation needed */
+	bool local;			/* no message of a router, which anyone could forge: our own ARP had no answer */
 	uint8_t type, code;
-	uint16_t mtu;			/* EMSGSIZE: the path's MTU, already believed or corrected */
+	uint16_t mtu;			/* EMSGSIZE: the path's MTU as reported; ip_learn_pmtu if the quote is believed */
+	struct tapir_addr from;		/* who reports it */
 	struct tapir_addr src, dst;	/* of the quoted datagram: src is ours */
 	struct span quoted;		/* its payload, at least 8 bytes */
 };
@@ -61,6 +63,7 @@ int ip_route(struct tapir *t, const struct tapir_addr *dst, struct ip_route *rou
 bool ip_is_local(const struct tapir *t, const struct tapir_addr *a);	/* ours, or 127/8 */
 bool ip_is_broadcast(const struct tapir *t, const struct tapir_addr *a);	/* 255.255.255.255, or our network's */
 bool ip_is_multicast(const struct tapir_addr *a);
+/* A transport believes this report (RFC 1191 3, RFC 5927 7): what it has sent was quoted. */
 void ip_learn_pmtu(struct tapir *t, const struct tapir_addr *dst, uint16_t mtu);
 
 /* --- icmp.c --- */

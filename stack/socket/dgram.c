@@ -8,7 +8,6 @@ void dgram_apply_options(struct socket *s)
 	s->u.udp.ttl = s->opt.ttl;
 	s->u.udp.tos = s->opt.tos;
 	s->u.udp.broadcast = s->opt.broadcast;
-	s->u.udp.reuse = s->opt.reuse;
 }
 
 int dgram_bind(struct tapir *t, struct socket *s, const struct tapir_endpoint *local)

@@ -16,10 +16,11 @@ static struct tcp_conn *quoted_conn(struct tapir *t, const struct ip_error *e)
 }
 
 /* RFC 1191 6.4: what was too large is sent again in smaller pieces; it is not a sign of congestion. */
-static void path_mtu_shrank(struct tapir *t, struct tcp_conn *c)
+static void path_mtu_shrank(struct tapir *t, struct tcp_conn *c, uint16_t mtu)
 {
 	uint16_t old = c->snd.mss;
 
+	ip_learn_pmtu(t, &c->peer.addr, mtu);
 	tcp_update_mss(t, c);
 	if (c->snd.mss >= old || tcp_syn_unacked(c))
 		return;
@@ -39,8 +40,8 @@ void tcp_error(struct tapir *t, const struct ip_error *e)
 	if (!c)
 		return;
 	if (e->error == TAPIR_EMSGSIZE)
-		path_mtu_shrank(t, c);
-	else if (e->hard && c->state == TCP_SYN_SENT)
+		path_mtu_shrank(t, c, e->mtu);
+	else if ((e->hard || e->local) && c->state == TCP_SYN_SENT)
 		tcp_conn_end(t, c, e->error);	/* RFC 5927 5.1: nothing is lost yet */
 	else
 		c->soft_error = e->error;	/* RFC 9293 3.9.2.2 (MUST-56); DEVIATES: RFC 1122 4.2.3.9 (hard errors abort)

@@ -3,6 +3,7 @@
 #define UDP_UDP_H
 
 #include "../ip/ip.h"
+#include "../wire/udp.h"
 
 /* One UDP socket's protocol half; lives inside the socket. */
 struct udp_sock {
@@ -12,8 +13,10 @@ struct udp_sock {
 	uint32_t rx_held, rcvbuf;		/* storage pinned by rx, and its limit */
 	int error;				/* pending ICMP error (connected sockets only, RFC 1122 4.1.3.3), 0: none */
 	uint8_t ttl, tos;
-	bool broadcast, reuse, bound;
+	bool broadcast, bound;
 };
+
+#define UDP_TEXT_MAX (65535u - IPV4_HEADER - UDP_HEADER)
 
 size_t udp_size(const struct tapir_config *cfg);
 void udp_init(struct tapir *t, void *mem);

@@ -67,6 +67,21 @@ enum tapir_verdict ipv4_parse(struct span s, struct ipv4_header *h, struct span 
 	return check_options(h->options);
 }
 
+bool ipv4_parse_quoted(struct span s, struct ipv4_header *h, struct span *payload)
+{
+	size_t header_len;
+
+	if (s.n < IPV4_HEADER || s.p[0] >> 4 != 4)
+		return false;
+	header_len = (size_t)(s.p[0] & 15) * 4;
+	if (header_len < IPV4_HEADER || header_len > s.n)
+		return false;
+	take_fields(s.p, h);
+	h->options = span_of(s.p + IPV4_HEADER, header_len - IPV4_HEADER);
+	*payload = span_from(s, header_len);
+	return true;
+}
+
 void ipv4_emit(const struct ipv4_header *h, uint8_t p[IPV4_HEADER])
 {
 	assert(h->offset % 8 == 0 && h->total_len >= IPV4_HEADER);

@@ -20,6 +20,9 @@ struct ipv4_header {
 /* Checks version, lengths, checksum and the option list (skipped safely; a source route is refused). ACCEPT with *h and
  * *payload (cut to total_len: link padding is gone), or the DROP_IP_ verdict. */
 enum tapir_verdict ipv4_parse(struct span s, struct ipv4_header *h, struct span *payload);
+/* The header of a datagram that an ICMP error quotes: what is quoted may be cut, and its checksum and TTL were changed on
+ * the way. False: there is no whole header. payload is as much as there is. */
+bool ipv4_parse_quoted(struct span s, struct ipv4_header *h, struct span *payload);
 /* Writes a header without options, checksum done. */
 void ipv4_emit(const struct ipv4_header *h, uint8_t p[IPV4_HEADER]);
 

@@ -114,11 +114,14 @@ struct sim_node {
 	struct driver *d;
 	tapir_sd listener;
 	bool accept_poked;
+	bool full;			/* its link takes no more for now */
 	usec_t accept_at_us;
 };
+struct sim_wire;
 struct sim {
 	struct sim_plan plan;
 	struct sim_node nodes[2];
+	struct sim_wire *wire;		/* SIM_LINK_WIRE; else NULL */
 	usec_t now_us;
 	struct sim_party parties[SIM_CONNS][2];
 	bool broken[SIM_CONNS];		/* a side has ended by force: the other may see errors */
@@ -135,6 +138,8 @@ struct sim *sim_new(const struct sim_plan *plan, bool verbose);
 bool sim_run(struct sim *s, usec_t limit_us);
 /* All programs are done, both stacks have given everything back, and nothing is on the link. */
 bool sim_is_over(const struct sim *s);
+/* Fails the run, with a sentence about what is left, when it is not over. */
+void sim_expect_over(struct sim *s);
 void sim_free(struct sim *s);
 /* Remembers what a program did. */
 void sim_note(struct sim *s, const struct sim_party *p, const char *what, int64_t value);
@@ -146,7 +151,6 @@ void sim_report_crashes(const char *replay);
 
 /* --- sim_wire.c: delay and loss, offloads kept, at most 256 frames and 4 MiB under way in each direction --- */
 
-struct sim_wire;
 struct sim_wire *sim_wire_new(struct driver *ends[2], const struct sim_plan *plan);
 void *sim_wire_state(struct sim_wire *w, size_t *size);	/* all of it, to be copied and put back */
 void sim_wire_free(struct sim_wire *w);

@@ -1,0 +1,159 @@
+/* stack.c: the engine (design: the stack is a value). Owns the lent block and what lies where in it; passes a frame in at
+ * the bottom, asks each layer for what it owes, and turns the time. Knows every layer, and no protocol.
+ *
+ * Invariant: everything that a stack remembers lies in its block, so a copy of the block is a copy of the stack. */
+#include "config.h"
+#include "socket/socket.h"
+#include "wire/eth.h"
+
+/* Where the parts of the block begin; the same walk counts its size. */
+struct layout {
+	struct tapir *t;
+	void *frames, *arp, *ip, *udp, *tcp, *sockets;
+	uintptr_t end;
+};
+
+static struct layout lay_out(const struct tapir_config *c, uintptr_t at)
+{
+	struct layout l;
+
+	l.t = carve(&at, sizeof(struct tapir));
+	l.frames = carve(&at, frame_pools_size(c->small_frames, c->large_frames));
+	l.arp = carve(&at, arp_size(c));
+	l.ip = carve(&at, ip_size(c));
+	l.udp = carve(&at, udp_size(c));
+	l.tcp = carve(&at, tcp_size(c));
+	l.sockets = carve(&at, sockets_size(c));
+	l.end = at;
+	return l;
+}
+
+size_t tapir_size(const struct tapir_config *config)
+{
+	return config_is_possible(config) ? lay_out(config, 0).end : 0;
+}
+
+struct tapir *tapir_init(void *mem, const struct tapir_config *config, usec_t now_us)
+{
+	struct layout l;
+	struct tapir *t;
+
+	assert((uintptr_t)mem % 64 == 0);
+	if (!config_is_possible(config))
+		return NULL;
+	l = lay_out(config, (uintptr_t)mem);
+	t = l.t;
+	memset(t, 0, sizeof *t);
+	t->cfg = *config;
+	t->now_us = now_us;
+	rng_seed(&t->rng, config->seed[0], config->seed[1]);
+	t->key = (struct siphash_key){rng_next(&t->rng), rng_next(&t->rng)};
+	config_complete(&t->cfg, rng_next(&t->rng));
+	wheel_init(&t->wheel, now_us);
+	frame_pools_init(&t->frames, l.frames, config->small_frames, config->large_frames);
+	ip_init(t, l.ip);		/* before arp: an announcement may already have to be sent */
+	arp_init(t, l.arp);
+	udp_init(t, l.udp);
+	tcp_init(t, l.tcp);
+	sockets_init(t, l.sockets);
+	return t;
+}
+
+const struct tapir_config *tapir_get_config(const struct tapir *t) { return &t->cfg; }
+
+/* ---- frames ---------------------------------------------------------------------------------------------------- */
+
+/* The largest frame that the driver may read: with segmentation offload a whole IP datagram. */
+static uint32_t frame_max(const struct tapir *t)
+{
+	const struct tapir_offload_caps *caps = &t->cfg.offload;
+
+	if (caps->tso4 || caps->tso6 || caps->uso)
+		return FRAME_LARGE;
+	return ETH_HEADER + 4u + t->cfg.mtu;		/* 4: a VLAN tag, so that such a frame is seen whole and refused */
+}
+
+struct tapir_frame *tapir_frame_get(struct tapir *t)
+{
+	return frame_get(&t->frames, frame_max(t));
+}
+
+void tapir_frame_put(struct tapir *t, struct tapir_frame *frame)
+{
+	frame_put(&t->frames, frame);
+}
+
+enum tapir_verdict tapir_input(struct tapir *t, struct tapir_frame *frame)
+{
+	uint32_t len = frame->len;
+	enum tapir_verdict v = t->cfg.ip_only ? ip_input(t, &frame, false) : eth_input(t, &frame);
+
+	verdict_count(t, v, len);
+	frame_put(&t->frames, frame);
+	sockets_wake(t);
+	return v;
+}
+
+/* What is owed, in the order in which it leaves: answers that cost the peer time first, then the queue, then TCP in turn. */
+static int next_frame(struct tapir *t, struct tapir_out *out)
+{
+	do {
+		if (arp_output(t, out) || ip_output_queued(t, out) || tcp_output_next(t, out))
+			return 1;
+	} while (ip_loopback(t));
+	return 0;
+}
+
+int tapir_output(struct tapir *t, struct tapir_out *out)
+{
+	int one;
+
+	frame_put(&t->frames, t->pinned);
+	t->pinned = NULL;
+	ip_loopback(t);
+	one = next_frame(t, out);
+	if (one)
+		out_finish(out, &t->cfg.offload);
+	if (sockets_wake(t))
+		t->sockets->output_woke = true;
+	return one;
+}
+
+/* ---- time ------------------------------------------------------------------------------------------------------ */
+
+void tapir_tick(struct tapir *t, usec_t now_us)
+{
+	if (now_us > t->now_us)
+		t->now_us = now_us;
+	t->sockets->output_woke = false;
+	wheel_advance(&t->wheel, t, t->now_us);
+	sockets_wake(t);
+}
+
+usec_t tapir_deadline(const struct tapir *t)
+{
+	return t->sockets->output_woke ? t->now_us : wheel_deadline(&t->wheel);
+}
+
+usec_t tapir_now(const struct tapir *t) { return t->now_us; }
+
+/* ---- looking at it --------------------------------------------------------------------------------------------- */
+
+bool tapir_address_ready(const struct tapir *t) { return arp_address_ready(t); }
+
+uint64_t tapir_count(const struct tapir *t, enum tapir_verdict v)
+{
+	return v < TAPIR_VERDICT_COUNT ? t->counts[v] : 0;
+}
+
+void tapir_usage(const struct tapir *t, struct tapir_usage *usage)
+{
+	*usage = (struct tapir_usage){
+		.sockets = t->sockets->used, .sockets_max = t->cfg.max_sockets,
+		.conns = t->tcp->used, .conns_max = t->cfg.max_conns,
+		.small_frames = t->frames.small.used, .small_frames_max = t->frames.small.count,
+		.large_frames = t->frames.large.used, .large_frames_max = t->frames.large.count,
+		.arp = arp_count(t), .arp_max = t->cfg.arp_entries,
+		.reass = reass_count(t), .reass_max = t->cfg.reass_max,
+		.time_wait = t->tcp->time_wait_count, .timers = t->wheel.armed};
+}

@@ -1,0 +1,614 @@
+/* peer.c: see peer.h. Owns the one stack of a test, what it has sent and not yet been asked about, and the transcript that
+ * a failure prints. How a connection is driven to a state, and the user's calls, are in peer_user.c. */
+#include "peer.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "peer_world.h"
+#include "stack/tcp/tcp.h"
+
+#define STACK_ADDR 0x0a000002u
+#define PEER_ADDR 0x0a000001u
+#define START_US (1000 * TAPIR_SEC)
+#define ARROWS 256
+#define SOCKETS 64
+#define TRANSCRIPT 20000
+#define TICKS_MAX 100000
+
+struct sent_frame {
+	struct sent_frame *next;
+	usec_t at_us;
+	const char *why;
+	size_t n;
+	uint8_t bytes[];
+};
+struct arrow { struct tapir_endpoint local, remote; enum tapir_tcp_state from, to; };
+
+static struct {
+	struct tapir *t;
+	void *mem;
+	struct sent_frame *first, **last;	/* what the stack has sent, oldest first */
+	struct sent_frame *shown, *other;	/* peer_last_frame, peer_takes_other_frame */
+	const char *why;			/* of the last segment it made */
+	struct arrow arrows[ARROWS];
+	uint32_t arrow_count;
+	uint32_t events[TAPIR_EV_ARP + 1];
+	tapir_sd sockets[SOCKETS];
+	uint32_t socket_count;
+	char transcript[TRANSCRIPT];
+	size_t transcript_len;
+	bool verbose;
+} world;
+static struct tapir_config config;
+
+/* The ISSs of one run: the stack's, the peer's. */
+static const struct { uint32_t stack, peer; } runs[PEER_RUNS] = {
+	{1000000, 500000}, {UINT32_MAX, UINT32_MAX - 20}, {UINT32_MAX - 20, UINT32_MAX}
+};
+
+/* ---- transcript and failure ------------------------------------------------------------------------------------ */
+
+void peer_note(const char *format, ...)
+{
+	char *at = world.transcript + world.transcript_len;
+	size_t room = TRANSCRIPT - world.transcript_len;
+	va_list args;
+	int n;
+
+	n = snprintf(at, room, "  %9.3f ", world.t ? (double)(tapir_now(world.t) - START_US) / 1e6 : 0.0);
+	if (n < 0 || (size_t)n + 2 >= room)
+		return;
+	va_start(args, format);
+	n += vsnprintf(at + n, room - (size_t)n, format, args);
+	va_end(args);
+	if (n < 0 || (size_t)n + 2 > room)
+		return;
+	strcpy(at + n, "\n");
+	world.transcript_len += (size_t)n + 1;
+	if (world.verbose)
+		fputs(at, stderr);
+}
+
+void peer_fails(const char *format, ...)
+{
+	char what[1000];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(what, sizeof what, format, args);
+	va_end(args);
+	ck_abort_msg("%s\nafter (> the peer, < the stack, = the user)\n%s", what, world.transcript);
+}
+
+/* ---- the stack ------------------------------------------------------------------------------------------------- */
+
+static void on_event(void *ctx, const struct tapir_event *e)
+{
+	(void)ctx;
+	world.events[e->kind]++;
+	if (e->kind == TAPIR_EV_SEGMENT_OUT || e->kind == TAPIR_EV_RETRANSMIT)
+		world.why = e->why;
+	if (e->kind != TAPIR_EV_STATE)
+		return;
+	peer_note("  %s > %s", tapir_tcp_state_name(e->u.state.from), tapir_tcp_state_name(e->u.state.to));
+	ck_assert(world.arrow_count < ARROWS);
+	world.arrows[world.arrow_count++] = (struct arrow){e->local, e->remote, e->u.state.from, e->u.state.to};
+}
+
+static void keep_frame(const struct tapir_out *out)
+{
+	struct sent_frame *f = calloc(1, sizeof *f + out->len);
+
+	ck_assert_ptr_nonnull(f);
+	tapir_out_copy(out, f->bytes, false);
+	f->n = out->len;
+	f->at_us = tapir_now(world.t);
+	f->why = world.why ? world.why : "";
+	world.why = NULL;
+	*world.last = f;
+	world.last = &f->next;
+}
+
+static void take_output(void)
+{
+	struct tapir_out out;
+
+	while (tapir_output(world.t, &out))
+		keep_frame(&out);
+	tcp_check_all(world.t);
+}
+
+static void drop_frame(struct sent_frame **at)
+{
+	struct sent_frame *f = *at;
+
+	*at = f->next;
+	if (world.last == &f->next)
+		world.last = at;
+	free(f);
+}
+
+static void default_config(void)
+{
+	tapir_config_default(&config);
+	config.ip_only = true;
+	config.addr = tapir_ipv4(10, 0, 0, 2);
+	config.seed[0] = 1;
+	config.seed[1] = 2;
+	config.max_sockets = 16;
+	config.max_conns = 16;
+	config.small_frames = 512;
+	config.large_frames = 8;
+	config.sndbuf = config.rcvbuf = 65535;
+	config.delack_us = 0;
+	config.timestamps = config.sack = config.window_scale = false;
+}
+
+struct tapir_config *peer_config(void) { return &config; }
+
+static void world_begin(int run)
+{
+	size_t size;
+
+	world.verbose = getenv("PEER_VERBOSE") != NULL;
+	world.last = &world.first;
+	config.isn = runs[run].stack;
+	config.probe = on_event;
+	size = tapir_size(&config);
+	ck_assert_uint_gt(size, 0);
+	world.mem = aligned_alloc(64, (size + 63) & ~(size_t)63);
+	ck_assert_ptr_nonnull(world.mem);
+	world.t = tapir_init(world.mem, &config, START_US);
+	ck_assert_ptr_nonnull(world.t);
+	tapir_tick(world.t, START_US);
+}
+
+/* After this much virtual time nothing of an ended connection may be left: retransmissions of an orphan take minutes. */
+static void run_dry(void)
+{
+	take_output();
+	for (int i = 0; i < TICKS_MAX && tapir_deadline(world.t) != USEC_NEVER; i++) {
+		usec_t due = tapir_deadline(world.t), now = tapir_now(world.t);
+
+		tapir_tick(world.t, due > now ? due : now);
+		take_output();
+	}
+	if (tapir_deadline(world.t) != USEC_NEVER)
+		peer_fails("something is armed for ever");
+}
+
+static void check_usage(void)
+{
+	struct tapir_usage u;
+
+	tapir_usage(world.t, &u);
+	if (u.sockets || u.conns || u.small_frames || u.large_frames || u.timers || u.time_wait || u.reass)
+		peer_fails("left in the pools: %u sockets, %u connections (%u in TIME-WAIT), %u small and %u large frames, "
+			   "%u timers, %u reassemblies", u.sockets, u.conns, u.time_wait, u.small_frames, u.large_frames,
+			   u.timers, u.reass);
+}
+
+static void world_end(void)
+{
+	if (!world.t)
+		return;
+	take_output();
+	if (world.first)
+		peer_expects_nothing(NULL);
+	for (uint32_t i = 0; i < world.socket_count; i++)
+		tapir_abort(world.t, world.sockets[i]);	/* EBADF: the test has closed it */
+	run_dry();
+	check_usage();
+	while (world.first)
+		drop_frame(&world.first);
+	free(world.shown);
+	free(world.other);
+	free(world.mem);
+	memset(&world, 0, sizeof world);
+}
+
+void peer_owns_socket(tapir_sd sd)
+{
+	ck_assert(world.socket_count < SOCKETS);
+	world.sockets[world.socket_count++] = sd;
+}
+
+struct peer closed(int run)
+{
+	world_end();
+	world_begin(run);
+	return (struct peer){
+		.t = world.t, .listener = -1, .sd = -1, .iss = runs[run].peer, .stack_iss = runs[run].stack,
+		.path = {.src = PEER_ADDR, .dst = STACK_ADDR, .src_port = PEER_PORT, .dst_port = STACK_PORT},
+		.win = 65535, .ts_val = 100, .why = ""
+	};
+}
+
+/* ---- the peer sends -------------------------------------------------------------------------------------------- */
+
+static size_t frame_of(const struct peer *p, uint8_t *frame, const char *line)
+{
+	struct segment_base base = {.seq = p->iss, .ack = p->stack_iss, .ts_ecr = p->ts_first};
+	struct segment s;
+	char with_timestamps[2 * SEGMENT_TEXT];
+	const char *wrong;
+
+	if (p->timestamps && !strchr(line, '<')) {
+		snprintf(with_timestamps, sizeof with_timestamps, "%s <nop,nop,TS val %u ecr %u>", line, p->ts_val,
+			 p->ts_last - p->ts_first);
+		line = with_timestamps;
+	}
+	wrong = segment_parse(line, &base, &s);
+	if (wrong)
+		peer_fails("\"%s\": %s", line, wrong);
+	if (!s.has_win)
+		s.win = p->win;
+	peer_note("> %s", line);
+	return segment_emit(&s, &p->path, p->iss, frame);
+}
+
+#define FORMAT_LINE(line, format) \
+	do { \
+		va_list args; \
+		va_start(args, format); \
+		vsnprintf(line, sizeof line, format, args); \
+		va_end(args); \
+	} while (0)
+
+size_t peer_frame(const struct peer *p, uint8_t frame[2048], const char *format, ...)
+{
+	char line[SEGMENT_TEXT];
+
+	FORMAT_LINE(line, format);
+	return frame_of(p, frame, line);
+}
+
+void peer_sends_frame(struct peer *p, const uint8_t *frame, size_t n)
+{
+	struct tapir_frame *f = tapir_frame_get(p->t);
+
+	if (!f)
+		peer_fails("no buffer for a frame");
+	ck_assert_uint_le(n, f->room);
+	memcpy(f->data, frame, n);
+	f->len = (uint32_t)n;
+	p->verdict = tapir_input(p->t, f);
+	peer_note("  %s", tapir_verdict_name(p->verdict));
+	tcp_check_all(p->t);
+}
+
+void peer_sends(struct peer *p, const char *format, ...)
+{
+	uint8_t frame[65536];
+	char line[SEGMENT_TEXT];
+
+	FORMAT_LINE(line, format);
+	peer_sends_frame(p, frame, frame_of(p, frame, line));
+}
+
+static void be16(uint8_t *at, uint32_t v)
+{
+	at[0] = (uint8_t)(v >> 8);
+	at[1] = (uint8_t)v;
+}
+
+static void be32(uint8_t *at, uint32_t v)
+{
+	be16(at, v >> 16);
+	be16(at + 2, v);
+}
+
+static void ip_header(uint8_t *at, size_t n, uint8_t proto, uint32_t src, uint32_t dst)
+{
+	memset(at, 0, 20);
+	at[0] = 0x45;
+	be16(at + 2, (uint32_t)n);
+	at[8] = 64;
+	at[9] = proto;
+	be32(at + 12, src);
+	be32(at + 16, dst);
+	be16(at + 10, frame_checksum(0, at, 20));
+}
+
+void peer_sends_icmp(struct peer *p, uint8_t type, uint8_t code, uint32_t rest, uint32_t seq)
+{
+	uint8_t f[56] = {0};
+
+	ip_header(f, sizeof f, 1, PEER_ADDR, STACK_ADDR);
+	f[20] = type;
+	f[21] = code;
+	be32(f + 24, rest);
+	ip_header(f + 28, 40, 6, STACK_ADDR, PEER_ADDR);
+	be16(f + 48, p->path.dst_port);
+	be16(f + 50, p->path.src_port);
+	be32(f + 52, seq + p->stack_iss);
+	be16(f + 22, frame_checksum(0, f + 20, sizeof f - 20));
+	peer_note("> ICMP type %u code %u rest %u about sequence number %u", type, code, rest, seq);
+	peer_sends_frame(p, f, sizeof f);
+}
+
+/* ---- the stack has sent ---------------------------------------------------------------------------------------- */
+
+static bool is_tcp(const struct sent_frame *f) { return f->n > 20 && f->bytes[9] == 6; }
+
+static bool is_for(const struct peer *p, const struct sent_frame *f, struct segment *s)
+{
+	struct segment_path path;
+	const char *wrong;
+
+	if (!is_tcp(f))
+		return false;
+	wrong = segment_read(f->bytes, f->n, &path, s);
+	if (wrong)
+		peer_fails("the stack sent a bad frame: %s", wrong);
+	return path.src == p->path.dst && path.dst == p->path.src && path.src_port == p->path.dst_port &&
+	       path.dst_port == p->path.src_port;
+}
+
+static void format_for(const struct peer *p, char text[SEGMENT_TEXT], const struct segment *s, int with)
+{
+	struct segment_base base = {.seq = p->stack_iss, .ack = p->iss, .ts_val = p->ts_first};
+
+	segment_format(text, s, &base, with);
+}
+
+static void remember(struct peer *p, const struct sent_frame *f, const struct segment *s)
+{
+	uint32_t end = s->seq - p->stack_iss + s->text_len + (s->flags & FLAG_S ? 1 : 0) + (s->flags & FLAG_F ? 1 : 0);
+
+	if (!(s->flags & FLAG_R) && (int32_t)(end - p->snd_nxt) > 0)
+		p->snd_nxt = end;
+	if (s->flags & FLAG_A && !(s->flags & FLAG_R))
+		p->rcv_nxt = s->ack - p->iss;
+	p->at_us = f->at_us;
+	p->why = f->why;
+}
+
+static void see_timestamp(struct peer *p, const struct segment *s)
+{
+	uint32_t val;
+
+	if (!segment_timestamp(s, &val))
+		return;
+	if (!p->ts_seen)
+		p->ts_first = val;
+	p->ts_seen = true;
+	p->ts_last = val;
+}
+
+static void check_text(const struct peer *p, const struct sent_frame *f, const struct segment *s)
+{
+	const uint8_t *text = f->bytes + f->n - s->text_len;
+	uint32_t first = s->seq - p->stack_iss + (s->flags & FLAG_S ? 1 : 0);
+
+	for (uint32_t i = 0; i < s->text_len; i++)
+		if (text[i] != stream_byte(first + i))
+			peer_fails("byte %u of the text is wrong", first + i);
+}
+
+static struct sent_frame **next_for(const struct peer *p, struct segment *s)
+{
+	struct sent_frame **at = &world.first;
+
+	take_output();
+	while (*at && !is_for(p, *at, s))
+		at = &(*at)->next;
+	return at;
+}
+
+static struct sent_frame *unlink_frame(struct sent_frame **at)
+{
+	struct sent_frame *f = *at;
+
+	*at = f->next;
+	if (world.last == &f->next)
+		world.last = at;
+	f->next = NULL;
+	return f;
+}
+
+void peer_expects(struct peer *p, const char *format, ...)
+{
+	char line[SEGMENT_TEXT], text[SEGMENT_TEXT], whole[SEGMENT_TEXT];
+	struct segment s;
+	struct sent_frame **at = next_for(p, &s);
+
+	FORMAT_LINE(line, format);
+	if (!*at)
+		peer_fails("expected  %s\n     got  nothing", line);
+	see_timestamp(p, &s);
+	format_for(p, whole, &s, WITH_WIN | WITH_OPTIONS);
+	format_for(p, text, &s, (strstr(line, " win ") ? WITH_WIN : 0) | (strchr(line, '<') ? WITH_OPTIONS : 0));
+	if (!segment_line_matches(line, text))
+		peer_fails("expected  %s\n     got  %s   (%s; %s)", line, text, whole, (*at)->why);
+	peer_note("< %s   (%s)", whole, (*at)->why);
+	check_text(p, *at, &s);
+	remember(p, *at, &s);
+	free(world.shown);
+	world.shown = unlink_frame(at);
+}
+
+void peer_expects_nothing(struct peer *p)
+{
+	static const struct segment_base zero;
+	char text[SEGMENT_TEXT] = "not TCP";
+	struct segment s;
+	struct segment_path path;
+
+	take_output();
+	if (!world.first)
+		return;
+	if (is_tcp(world.first) && !segment_read(world.first->bytes, world.first->n, &path, &s)) {
+		if (p)
+			format_for(p, text, &s, WITH_WIN | WITH_OPTIONS);
+		else
+			segment_format(text, &s, &zero, WITH_WIN | WITH_OPTIONS);
+	}
+	peer_fails("expected  nothing%s\n     got  %s   (%s)", p ? "" : " more before the test ends", text, world.first->why);
+}
+
+uint32_t peer_ignores_all(struct peer *p)
+{
+	uint32_t n = 0;
+	struct segment s;
+
+	take_output();
+	for (; world.first; n++) {
+		if (is_for(p, world.first, &s)) {
+			see_timestamp(p, &s);
+			remember(p, world.first, &s);
+		}
+		drop_frame(&world.first);
+	}
+	peer_note("< %u frames that nobody looks at", n);
+	return n;
+}
+
+struct span peer_last_frame(void)
+{
+	ck_assert_ptr_nonnull(world.shown);
+	return (struct span){world.shown->bytes, world.shown->n};
+}
+
+struct span peer_takes_other_frame(struct peer *p)
+{
+	struct sent_frame **at = &world.first;
+
+	(void)p;
+	take_output();
+	while (*at && is_tcp(*at))
+		at = &(*at)->next;
+	if (!*at)
+		peer_fails("expected a frame that is not TCP, got nothing");
+	free(world.other);
+	world.other = unlink_frame(at);
+	return (struct span){world.other->bytes, world.other->n};
+}
+
+/* ---- time ------------------------------------------------------------------------------------------------------ */
+
+static void tick(struct tapir *t, usec_t now_us)
+{
+	tapir_tick(t, now_us);
+	take_output();
+}
+
+void peer_advance(struct peer *p, usec_t us)
+{
+	usec_t target = tapir_now(p->t) + us;
+
+	take_output();
+	for (int i = 0; tapir_deadline(p->t) <= target; i++) {
+		usec_t due = tapir_deadline(p->t), now = tapir_now(p->t);
+
+		if (i == TICKS_MAX)
+			peer_fails("time does not move");
+		if (due <= now && due == target)
+			break;
+		tick(p->t, due > now ? due : now);
+	}
+	tick(p->t, target);
+}
+
+usec_t peer_until_deadline(struct peer *p)
+{
+	usec_t before = tapir_now(p->t), due;
+
+	take_output();
+	due = tapir_deadline(p->t);
+	if (due == USEC_NEVER)
+		peer_fails("nothing is armed");
+	tick(p->t, due > before ? due : before);
+	return tapir_now(p->t) - before;
+}
+
+usec_t peer_now(const struct peer *p) { return tapir_now(p->t); }
+
+/* ---- looking --------------------------------------------------------------------------------------------------- */
+
+static bool is_about(const struct peer *p, const struct arrow *a)
+{
+	return a->remote.port == p->path.src_port && a->local.port == p->path.dst_port;
+}
+
+static const struct arrow *last_arrow(const struct peer *p)
+{
+	for (uint32_t i = world.arrow_count; i-- > 0;)
+		if (is_about(p, &world.arrows[i]))
+			return &world.arrows[i];
+	return NULL;
+}
+
+enum tapir_tcp_state peer_state(const struct peer *p)
+{
+	const struct arrow *last = last_arrow(p);
+	struct tapir_tcp_info info;
+
+	if (p->sd >= 0 && tapir_tcp_info(p->t, p->sd, &info) == 0) {
+		if (info.state != (last ? last->to : TAPIR_TCP_CLOSED))
+			peer_fails("STATUS says %s, the probe was told %s", tapir_tcp_state_name(info.state),
+				   tapir_tcp_state_name(last ? last->to : TAPIR_TCP_CLOSED));
+		return info.state;
+	}
+	if (!last || (last->from == TAPIR_TCP_SYN_RCVD && last->to == TAPIR_TCP_CLOSED))
+		return p->listener >= 0 ? TAPIR_TCP_LISTEN : TAPIR_TCP_CLOSED;
+	return last->to;
+}
+
+const char *peer_states(const struct peer *p)
+{
+	static char text[2000];
+	const struct arrow *before = NULL;
+	size_t n = 0;
+
+	text[0] = '\0';
+	for (uint32_t i = 0; i < world.arrow_count && n < sizeof text - 50; i++) {
+		const struct arrow *a = &world.arrows[i];
+
+		if (!is_about(p, a))
+			continue;
+		if (!before || before->to != a->from)
+			n += (size_t)snprintf(text + n, sizeof text - n, "%s%s", before ? "; " : "", tapir_tcp_state_name(a->from));
+		n += (size_t)snprintf(text + n, sizeof text - n, " > %s", tapir_tcp_state_name(a->to));
+		before = a;
+	}
+	return text;
+}
+
+struct tapir_tcp_info peer_info(const struct peer *p)
+{
+	struct tapir_tcp_info info;
+
+	ck_assert_error(tapir_tcp_info(p->t, p->sd, &info), 0);
+	return info;
+}
+
+struct tapir_usage peer_usage(const struct peer *p)
+{
+	struct tapir_usage usage;
+
+	tapir_usage(p->t, &usage);
+	return usage;
+}
+
+uint32_t peer_events(const struct peer *p, enum tapir_event_kind kind)
+{
+	(void)p;
+	return world.events[kind];
+}
+
+/* ---- the suite ------------------------------------------------------------------------------------------------- */
+
+Suite *peer_suite(const char *name, const TTest *const tests[])
+{
+	Suite *suite = suite_create(name);
+	TCase *tc = tcase_create(name);
+
+	tcase_add_checked_fixture(tc, default_config, world_end);
+	for (; *tests; tests++)
+		tcase_add_loop_test(tc, *tests, 0, PEER_RUNS);
+	suite_add_tcase(suite, tc);
+	return suite;
+}

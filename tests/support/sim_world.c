@@ -1,0 +1,541 @@
+/* sim_world.c: the turn of time. Owns the two stacks, what lies between them and the notes of what happened; after every
+ * event it checks the invariants of every connection, and at the end that everything was given back.
+ *
+ * One turn at one instant: each stack gets its frames, the programs act, the frames that are owed leave. When a turn did
+ * nothing, time moves on to the earliest deadline of a stack, a link or a program. */
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "sim.h"
+#include "stack/tcp/tcp.h"
+
+#define TURNS_AT_ONCE 20000u	/* turns at one instant: more is a stack that cannot stop */
+#define SENDS_AT_ONCE 200u	/* frames that one stack may send in a turn: the link holds 256 */
+#define EVENTS_AT_ONCE 16
+#define FRAME_MAX (65535u + 14u)
+
+static struct sim *running;	/* for the report of a crash */
+static const char *replay_with = "";
+
+/* --- notes --- */
+
+static void print_note(const struct sim *s, const struct sim_note *n)
+{
+	struct trace_options how = {.ip_only = s->plan.ip_only, .addresses = true, .checksums = false};
+	char text[400];
+
+	fprintf(stderr, "%12.6f %u %c ", (double)n->at_us / 1e6, n->node, n->kind);
+	if (n->kind == '-') {
+		fprintf(stderr, "    connection %u side %u: %s %lld\n", n->conn, n->side, n->what, (long long)n->value);
+		return;
+	}
+	trace_format(text, sizeof text, (struct span){n->bytes, n->len < SIM_SNAP ? n->len : SIM_SNAP}, &how);
+	fprintf(stderr, "%5u %s%s%s\n", n->len, text, n->what ? " " : "", n->what ? n->what : "");
+}
+
+static struct sim_note *next_note(struct sim *s, uint8_t node, char kind)
+{
+	struct sim_note *n = &s->ring[s->notes++ % SIM_RING];
+
+	*n = (struct sim_note){.at_us = s->now_us, .node = node, .kind = kind};
+	return n;
+}
+
+void sim_note(struct sim *s, const struct sim_party *p, const char *what, int64_t value)
+{
+	struct sim_note *n = next_note(s, p->node, '-');
+
+	n->what = what;
+	n->value = value;
+	n->conn = p->conn;
+	n->side = p->side;
+	if (s->verbose)
+		print_note(s, n);
+}
+
+static void note_frame(struct sim *s, uint8_t node, char kind, struct span frame, const char *what)
+{
+	struct sim_note *n = next_note(s, node, kind);
+
+	n->len = (uint32_t)frame.n;
+	n->what = what;
+	memcpy(n->bytes, frame.p, frame.n < SIM_SNAP ? frame.n : SIM_SNAP);
+	if (s->verbose)
+		print_note(s, n);
+}
+
+void sim_fail(struct sim *s, const char *format, ...)
+{
+	va_list args;
+
+	if (s->failure[0])
+		return;		/* the first is the one that counts */
+	va_start(args, format);
+	vsnprintf(s->failure, sizeof s->failure, format, args);
+	va_end(args);
+}
+
+static const char *phase_name(enum sim_phase phase)
+{
+	static const char *const names[] = {"waiting", "opening", "open", "over"};
+
+	return names[phase];
+}
+
+static void print_party(const struct sim *s, const struct sim_party *p)
+{
+	struct tapir_tcp_info info = {.state = TAPIR_TCP_CLOSED};
+	const struct sim_conn *c = &s->plan.conns[p->conn];
+
+	fprintf(stderr, "  connection %u side %u: %s, sent %u of %u, read %u of %u%s%s%s", p->conn, p->side, phase_name(p->phase),
+		p->sent, c->side[p->side].total, p->got, c->side[1 - p->side].total, p->eof ? ", end read" : "",
+		p->fin ? ", end said" : "", p->broke ? ", broke" : "");
+	if (p->phase != SIM_OVER && p->sd >= 0 && tapir_tcp_info(s->nodes[p->node].t, p->sd, &info) == 0)
+		fprintf(stderr, ", %s cwnd %u wnd %u/%u unacked %u notsent %u unread %u rto %u us backoff %u poll %d",
+			tapir_tcp_state_name(info.state), info.snd_cwnd, info.snd_wnd, info.rcv_wnd, info.unacked, info.notsent,
+			info.unread, info.rto_us, info.retransmits, tapir_poll(s->nodes[p->node].t, p->sd));
+	fprintf(stderr, "\n");
+}
+
+void sim_report(const struct sim *s)
+{
+	uint32_t from = s->notes > SIM_RING ? s->notes - SIM_RING : 0;
+
+	sim_plan_print(&s->plan);
+	if (!s->verbose)
+		for (uint32_t i = from; i < s->notes; i++)
+			print_note(s, &s->ring[i % SIM_RING]);
+	for (uint8_t i = 0; i < s->plan.count; i++)
+		for (int side = 0; side < 2; side++)
+			print_party(s, &s->parties[i][side]);
+	fprintf(stderr, "seed %llu at %.6f s: %s\n  replay: SIM_SEED=%llu %s\n", (unsigned long long)s->plan.seed,
+		(double)s->now_us / 1e6, s->failure[0] ? s->failure : "crashed", (unsigned long long)s->plan.seed, replay_with);
+}
+
+/* --- crashes: an assertion or a sanitizer, which is told to abort --- */
+
+const char *__asan_default_options(void);
+const char *__ubsan_default_options(void);
+const char *__asan_default_options(void) { return "abort_on_error=1:handle_abort=0"; }
+const char *__ubsan_default_options(void) { return "abort_on_error=1:print_stacktrace=1"; }
+
+static void crashed(int number)
+{
+	struct sim *s = running;
+
+	signal(number, SIG_DFL);
+	running = NULL;
+	if (s)
+		sim_report(s);
+	raise(number);
+}
+
+void sim_report_crashes(const char *replay)
+{
+	replay_with = replay;
+	signal(SIGABRT, crashed);
+}
+
+/* --- making a world --- */
+
+static void print_event(void *ctx, const struct tapir_event *e)
+{
+	(void)ctx;
+	if (e->kind != TAPIR_EV_VERDICT && e->kind != TAPIR_EV_SEGMENT_IN && e->kind != TAPIR_EV_TIMER_ARMED &&
+	    e->kind != TAPIR_EV_WINDOW && e->kind != TAPIR_EV_ARP)
+		fprintf(stderr, "%19s.%u port %u: ", "", e->local.addr.b[15], e->local.port);
+	switch (e->kind) {
+	case TAPIR_EV_STATE:
+		fprintf(stderr, "%s > %s\n", tapir_tcp_state_name(e->u.state.from), tapir_tcp_state_name(e->u.state.to));
+		break;
+	case TAPIR_EV_TIMER_FIRED:
+		fprintf(stderr, "timer %s\n", tapir_timer_name(e->u.timer.timer));
+		break;
+	case TAPIR_EV_RETRANSMIT: case TAPIR_EV_ACK_OWED: case TAPIR_EV_SEGMENT_OUT:
+		fprintf(stderr, "%s\n", e->why);
+		break;
+	case TAPIR_EV_CC:
+		fprintf(stderr, "cwnd %u ssthresh %u rto %u us: %s\n", e->u.cc.cwnd, e->u.cc.ssthresh, e->u.cc.rto_us, e->why);
+		break;
+	case TAPIR_EV_VERDICT: case TAPIR_EV_SEGMENT_IN: case TAPIR_EV_TIMER_ARMED: case TAPIR_EV_WINDOW: case TAPIR_EV_ARP:
+		break;
+	}
+}
+
+static void make_link(struct sim *s, struct driver *ends[2])
+{
+	struct tapir_offload_caps none = {.csum = false};
+
+	if (s->plan.link == SIM_LINK_WIRE) {
+		s->wire = sim_wire_new(ends, &s->plan);
+		return;
+	}
+	driver_open_pair(ends, s->plan.mtu, s->plan.link == SIM_LINK_PAIR ? s->plan.caps : none, s->plan.ip_only);
+	if (!ends[0])
+		abort();
+	if (s->plan.link == SIM_LINK_FAULT)	/* one end is enough: it treats both directions */
+		ends[0] = driver_wrap_fault(ends[0], &s->plan.fault);
+}
+
+static void listen_there(struct sim *s, struct sim_node *n)
+{
+	struct tapir_endpoint local = {.port = SIM_SERVICE};
+
+	n->listener = tapir_socket(n->t, TAPIR_SOCK_STREAM);
+	if (tapir_bind(n->t, n->listener, &local) || tapir_listen(n->t, n->listener, s->plan.backlog))
+		sim_fail(s, "no listener");
+	/* Who waits in the accept queue when its peer breaks learns it from a probe, if the RST is lost. */
+	tapir_setsockopt(n->t, n->listener, TAPIR_SO_KEEPALIVE, 1);
+	n->accept_poked = true;
+}
+
+static void make_node(struct sim *s, uint8_t index, struct driver *d)
+{
+	static uint8_t fill;		/* other rubbish each time: nothing may depend on it */
+	struct sim_node *n = &s->nodes[index];
+	struct tapir_config cfg = s->plan.cfg[index];
+
+	n->d = d;
+	cfg.ip_only = d->ip_only;
+	cfg.offload = d->caps;
+	if (s->verbose)
+		cfg.probe = print_event;
+	n->size = tapir_size(&cfg);
+	n->mem = n->size ? aligned_alloc(64, (n->size + 63) & ~(size_t)63) : NULL;
+	if (!n->mem)
+		abort();
+	memset(n->mem, ++fill, n->size);
+	n->t = tapir_init(n->mem, &cfg, s->now_us);
+	if (!n->t)
+		abort();
+	listen_there(s, n);
+}
+
+struct sim *sim_new(const struct sim_plan *plan, bool verbose)
+{
+	struct driver *ends[2] = {NULL, NULL};
+	struct sim *s = calloc(1, sizeof *s);
+
+	if (!s)
+		abort();
+	s->plan = *plan;
+	s->verbose = verbose;
+	s->now_us = TAPIR_SEC;
+	s->hash = 0xcbf29ce484222325u;
+	if (verbose)
+		sim_plan_print(plan);
+	make_link(s, ends);
+	for (uint8_t i = 0; i < 2; i++)
+		make_node(s, i, ends[i]);
+	for (uint8_t i = 0; i < plan->count; i++)
+		for (uint8_t side = 0; side < 2; side++)
+			sim_party_init(s, i, side);
+	return s;
+}
+
+void sim_free(struct sim *s)
+{
+	if (running == s)
+		running = NULL;
+	for (int i = 0; i < 2; i++) {
+		driver_close(s->nodes[i].d);
+		free(s->nodes[i].mem);
+	}
+	if (s->wire)
+		sim_wire_free(s->wire);
+	free(s);
+}
+
+/* --- frames --- */
+
+static void hash_bytes(struct sim *s, const void *p, size_t n)	/* FNV-1a */
+{
+	const uint8_t *bytes = p;
+
+	for (size_t i = 0; i < n; i++)
+		s->hash = (s->hash ^ bytes[i]) * 0x100000001b3u;
+}
+
+/* The pools are empty: what arrives is read and thrown away. */
+static bool throw_away(struct sim *s, uint8_t node)
+{
+	static uint8_t store[FRAME_MAX];
+	struct tapir_frame f = {.data = store, .room = sizeof store};
+
+	if (driver_recv(s->nodes[node].d, &f, s->now_us) != 1)
+		return false;
+	note_frame(s, node, 'x', (struct span){f.data, f.len}, "no buffer");
+	return true;
+}
+
+static bool receive_one(struct sim *s, uint8_t node)
+{
+	struct sim_node *n = &s->nodes[node];
+	struct tapir_frame *f = tapir_frame_get(n->t);
+	uint8_t head[SIM_SNAP];
+	enum tapir_verdict v;
+	uint32_t len;
+
+	if (!f)
+		return throw_away(s, node);
+	if (driver_recv(n->d, f, s->now_us) != 1) {
+		tapir_frame_put(n->t, f);
+		return false;
+	}
+	len = f->len;
+	memcpy(head, f->data, len < SIM_SNAP ? len : SIM_SNAP);
+	note_frame(s, node, '<', (struct span){head, len}, NULL);
+	v = tapir_input(n->t, f);
+	s->ring[(s->notes - 1) % SIM_RING].what = v == ACCEPT ? NULL : tapir_verdict_name(v);
+	if (s->verbose && v != ACCEPT)
+		fprintf(stderr, "%15s%s\n", "", tapir_verdict_name(v));
+	tcp_check_all(n->t);
+	return true;
+}
+
+static bool send_one(struct sim *s, uint8_t node)
+{
+	static uint8_t flat[FRAME_MAX];
+	struct sim_node *n = &s->nodes[node];
+	struct tapir_out out;
+	bool taken;
+
+	if (!tapir_output(n->t, &out))
+		return false;
+	if (out.len > sizeof flat) {
+		sim_fail(s, "stack %u sends a frame of %u bytes", node, out.len);
+		return false;
+	}
+	tapir_out_copy(&out, flat, false);
+	hash_bytes(s, &node, sizeof node);
+	hash_bytes(s, &s->now_us, sizeof s->now_us);
+	hash_bytes(s, flat, out.len);
+	s->frames++;
+	taken = driver_send(n->d, &out, s->now_us) == 0;
+	note_frame(s, node, taken ? '>' : 'x', (struct span){flat, out.len}, taken ? NULL : "the link is full");
+	tcp_check_all(n->t);
+	return true;
+}
+
+/* --- programs --- */
+
+static bool poll_events(struct sim *s, uint8_t node)
+{
+	struct sim_node *n = &s->nodes[node];
+	struct tapir_poll_event events[EVENTS_AT_ONCE];
+	bool any = false;
+	int count;
+
+	while ((count = tapir_poll_events(n->t, events, EVENTS_AT_ONCE)) > 0) {
+		any = true;
+		for (int i = 0; i < count; i++) {
+			n->accept_poked |= events[i].sd == n->listener;
+			for (int j = 0; j < 2 * s->plan.count; j++) {
+				struct sim_party *p = &s->parties[j / 2][j % 2];
+
+				p->poked |= p->node == node && p->sd == events[i].sd;
+			}
+		}
+	}
+	return any;
+}
+
+/* Which program an accepted connection belongs to; NULL: none. */
+static struct sim_party *who_is_called(struct sim *s, uint8_t node, const struct tapir_endpoint *peer)
+{
+	for (int i = s->plan.count - 1; i >= 0; i--) {
+		const struct sim_conn *c = &s->plan.conns[i];
+		struct sim_party *from = &s->parties[i][0], *to = &s->parties[i][1];
+
+		if (c->open == SIM_OPEN_PASSIVE && to->node == node && to->phase == SIM_WAITING && from->port == peer->port &&
+		    tapir_addr_equal(&s->plan.cfg[from->node].addr, &peer->addr))
+			return to;
+	}
+	return NULL;
+}
+
+/* With fixed sequence numbers, delayed copies of a SYN and its ACK can open what an ABORT has just ended. */
+static bool is_a_ghost(const struct sim *s, const struct tapir_endpoint *peer)
+{
+	for (int i = 0; i < s->plan.count; i++)
+		if (s->broken[i] && s->parties[i][0].port == peer->port)
+			return true;
+	return false;
+}
+
+static bool accept_one(struct sim *s, uint8_t node)
+{
+	struct sim_node *n = &s->nodes[node];
+	struct tapir_endpoint peer;
+	struct sim_party *p;
+	tapir_sd sd;
+
+	if (!n->accept_poked || s->now_us < n->accept_at_us)
+		return false;
+	sd = tapir_accept(n->t, n->listener, &peer);
+	if (sd < 0) {
+		n->accept_poked = false;
+		if (sd != TAPIR_EAGAIN)
+			sim_fail(s, "accept on stack %u says %s", node, tapir_errname((int)sd));
+		return false;
+	}
+	n->accept_at_us = s->now_us + s->plan.accept_pause_us;
+	p = who_is_called(s, node, &peer);
+	if (p) {
+		sim_party_accepted(s, p, sd);
+		return true;
+	}
+	if (!is_a_ghost(s, &peer))
+		sim_fail(s, "stack %u accepts a connection from port %u that nobody opened", node, peer.port);
+	tapir_abort(n->t, sd);
+	return true;
+}
+
+static bool run_programs(struct sim *s, uint8_t node)
+{
+	bool did = false;
+
+	while (accept_one(s, node)) {
+		tcp_check_all(s->nodes[node].t);
+		did = true;
+	}
+	for (int i = 0; i < 2 * s->plan.count; i++) {
+		struct sim_party *p = &s->parties[i / 2][i % 2];
+
+		if (p->node != node || !sim_party_run(s, p))
+			continue;
+		tcp_check_all(s->nodes[node].t);
+		did = true;
+	}
+	return did;
+}
+
+/* --- time --- */
+
+static bool turn(struct sim *s, uint8_t node)
+{
+	bool did = false;
+
+	while (receive_one(s, node))
+		did = true;
+	did |= poll_events(s, node);
+	did |= run_programs(s, node);
+	for (uint32_t i = 0; i < SENDS_AT_ONCE && send_one(s, node); i++)
+		did = true;
+	return did | poll_events(s, node);
+}
+
+static usec_t earlier(usec_t a, usec_t b) { return a < b ? a : b; }
+
+static usec_t next_instant(struct sim *s)
+{
+	usec_t at = USEC_NEVER;
+
+	for (uint8_t i = 0; i < 2; i++) {
+		struct sim_node *n = &s->nodes[i];
+
+		at = earlier(at, earlier(tapir_deadline(n->t), driver_deadline(n->d)));
+		if (n->accept_poked)
+			at = earlier(at, n->accept_at_us);
+	}
+	for (int i = 0; i < 2 * s->plan.count; i++)
+		at = earlier(at, sim_party_wake(s, &s->parties[i / 2][i % 2]));
+	return at;
+}
+
+/* An opener that broke before it was accepted leaves a program behind that nobody will ever call. */
+static bool party_is_over(const struct sim *s, const struct sim_party *p)
+{
+	const struct sim_conn *c = &s->plan.conns[p->conn];
+
+	if (p->phase == SIM_OVER)
+		return true;
+	if (p->phase != SIM_WAITING)
+		return false;
+	if (c->after >= 0 && s->broken[c->after] && s->parties[c->after][1].phase == SIM_WAITING)
+		return true;	/* nor does the connection that waits for it begin */
+	return p->side == 1 && c->open == SIM_OPEN_PASSIVE && s->broken[p->conn];
+}
+
+/* What is not over yet; NULL: nothing. */
+static const char *what_is_left(const struct sim *s)
+{
+	for (int i = 0; i < 2 * s->plan.count; i++) {
+		const struct sim_party *p = &s->parties[i / 2][i % 2];
+
+		if (!party_is_over(s, p))
+			return "a program";
+		if (p->lent)
+			return "a borrowed buffer";
+	}
+	for (int i = 0; i < 2; i++) {
+		struct tapir_usage u;
+
+		tapir_usage(s->nodes[i].t, &u);
+		if (u.sockets != 1)
+			return "a socket";
+		if (u.conns || u.time_wait)
+			return "a connection";
+		if (u.small_frames || u.large_frames || u.reass)
+			return "a frame";
+		if (driver_deadline(s->nodes[i].d) != USEC_NEVER)
+			return "a frame on the link";
+	}
+	return NULL;
+}
+
+bool sim_is_over(const struct sim *s) { return !what_is_left(s); }
+
+void sim_expect_over(struct sim *s)
+{
+	const char *left = what_is_left(s);
+
+	if (left)
+		sim_fail(s, "%s is left", left);
+}
+
+/* Both stacks at one instant, until neither has anything to do. */
+static void run_instant(struct sim *s)
+{
+	bool did = true;
+
+	for (uint32_t turns = 0; did && !s->failure[0]; turns++) {
+		if (turns == TURNS_AT_ONCE) {
+			sim_fail(s, "time stands still");
+			return;
+		}
+		did = false;
+		for (uint8_t i = 0; i < 2 && !s->failure[0]; i++) {
+			running = s;
+			tapir_tick(s->nodes[i].t, s->now_us);
+			tcp_check_all(s->nodes[i].t);
+			did |= turn(s, i);
+		}
+		s->turns++;
+	}
+}
+
+bool sim_run(struct sim *s, usec_t limit_us)
+{
+	for (;;) {
+		usec_t next;
+
+		run_instant(s);
+		running = NULL;
+		if (s->failure[0])
+			return false;
+		if (sim_is_over(s))
+			return true;
+		next = next_instant(s);
+		if (next == USEC_NEVER) {
+			sim_fail(s, "nothing will ever happen again, and %s is left", what_is_left(s));
+			return false;
+		}
+		if (next > limit_us)
+			return true;
+		/* A wheel may ask to be called at the instant that it has just had. */
+		s->now_us = next > s->now_us ? next : s->now_us + 1;
+	}
+}
