@@ -102,14 +102,11 @@ static int unknown_option(const struct args *a, char **argv, bool value_missing)
 
 int args_next(struct args *a, const char **value)
 {
-	static struct tables tables;
-	if (optind <= 1 && !tables.count) {
-		strcpy(tables.shorts, ":");
-		add_lines(&tables, help_line);
-		add_lines(&tables, a->own);
-		add_lines(&tables, a->common ? common_options : NULL);
-		opterr = 0;
-	}
+	struct tables tables = { .shorts = ":" };
+	add_lines(&tables, help_line);
+	add_lines(&tables, a->own);
+	add_lines(&tables, a->common ? common_options : NULL);
+	opterr = 0;
 	for (;;) {
 		int id = getopt_long(a->argc, a->argv, tables.shorts, tables.longs, NULL);
 		*value = optarg;

@@ -78,27 +78,43 @@ static void say_how_to_reach(const struct station *s)
 	fprintf(stderr, "or start again with --up %s/%d, which does it.\n", theirs, o->prefix_len);
 }
 
+/* Puts next around *d, unless it could not be made. */
+static bool wrapped(const struct station *s, struct driver **d, struct driver *next)
+{
+	if (!next) {
+		driver_close(*d);
+		return complain(s, "%s", driver_error());
+	}
+	*d = next;
+	return true;
+}
+
+static bool open_trace(struct station *s)
+{
+	const char *path = s->options->trace_file;
+	if (!path)
+		return true;
+	s->trace = fopen(path, "we");
+	if (!s->trace)
+		return complain(s, "cannot write the trace to %s: %s.", path, strerror(errno));
+	setvbuf(s->trace, NULL, _IOLBF, 0);
+	return true;
+}
+
 static struct driver *wrap(struct station *s, struct driver *d)
 {
 	const struct options *o = s->options;
-	if (d && options_faulty(o))
-		s->fault = d = driver_wrap_fault(d, &o->fault);
-	if (d && o->capture)
-		d = driver_wrap_capture(d, o->capture, loop_epoch_us());
-	if (d && o->trace && o->trace_file) {
-		s->trace = fopen(o->trace_file, "we");
-		if (!s->trace) {
-			complain(s, "cannot write the trace to %s: %s.", o->trace_file, strerror(errno));
-			driver_close(d);
-			return NULL;
-		}
-		setvbuf(s->trace, NULL, _IOLBF, 0);
+	if (options_faulty(o) && !wrapped(s, &d, driver_wrap_fault(d, &o->fault)))
+		return NULL;
+	if (o->capture && !wrapped(s, &d, driver_wrap_capture(d, o->capture, loop_epoch_us())))
+		return NULL;
+	if (!o->trace)
+		return d;
+	if (!open_trace(s)) {
+		driver_close(d);
+		return NULL;
 	}
-	if (d && o->trace)
-		d = driver_wrap_trace(d, s->trace ? s->trace : stderr);
-	if (!d)
-		complain(s, "%s", driver_error());
-	return d;
+	return wrapped(s, &d, driver_wrap_trace(d, s->trace ? s->trace : stderr)) ? d : NULL;
 }
 
 static struct driver *open_tap(struct station *s)

@@ -77,9 +77,18 @@ static size_t encode(wint_t c, uint8_t *out)
 	return len;
 }
 
+/* Opened once, kept for good; (locale_t)0: this machine has none. */
+static locale_t unicode(void)
+{
+	static locale_t locale;
+	if (!locale)
+		locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+	return locale;
+}
+
 size_t utf8_upper(struct span text, uint8_t *out)
 {
-	locale_t locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+	locale_t locale = unicode();
 	size_t n = 0;
 	for (size_t at = 0; at < text.n;) {
 		size_t len = utf8_first(text.p + at, text.n - at);
@@ -95,7 +104,5 @@ size_t utf8_upper(struct span text, uint8_t *out)
 		n += keep ? len : upper_len;
 		at += len;
 	}
-	if (locale)
-		freelocale(locale);
 	return n;
 }

@@ -39,40 +39,58 @@ void loop_release(struct loop *l)
 	pthread_mutex_unlock(&l->lock);
 }
 
-bool loop_wait(struct loop *l, pthread_cond_t *cond, usec_t deadline_us)
+/* Whatever another thread did since the stack's last turn, this is the time now. */
+static void refresh(struct loop *l)
 {
-	struct timespec until = {.tv_sec = (time_t)(deadline_us / TAPIR_SEC), .tv_nsec = (long)(deadline_us % TAPIR_SEC) * 1000};
-	int result;
-
-	assert(l->threaded && loop_is_owner(l));
-	own(l, NULL);
-	result = deadline_us == USEC_NEVER ? pthread_cond_wait(cond, &l->lock) :
-					     pthread_cond_timedwait(cond, &l->lock, &until);
-	own(l, &me);
-	return result == 0;
-}
-
-void loop_enter(struct loop *l)
-{
-	loop_acquire(l);
 	if (l->over)
 		return;
 	l->now_us = loop_clock_us();
 	tapir_tick(l->stack, l->now_us);
 }
 
-void loop_leave(struct loop *l)
+/* Sends what is owed, and has the loop's thread wake in time for the rest. */
+static void hand_over(struct loop *l)
 {
 	usec_t due_us;
 
-	if (!l->over && loop_settle(l) < 0)
+	if (l->over)
+		return;
+	if (loop_settle(l) < 0)
 		l->more = true;		/* the loop's own thread finds the driver failed, and says so */
 	due_us = loop_due_us(l);
 	if (due_us <= l->now_us)
 		loop_wake(l);
 	else
 		loop_arm(l, due_us);
+}
+
+void loop_enter(struct loop *l)
+{
+	loop_acquire(l);
+	refresh(l);
+}
+
+void loop_leave(struct loop *l)
+{
+	hand_over(l);
 	loop_release(l);
+}
+
+void loop_wait(struct loop *l, pthread_cond_t *cond, const bool *awake, usec_t deadline_us)
+{
+	struct timespec until = {.tv_sec = (time_t)(deadline_us / TAPIR_SEC), .tv_nsec = (long)(deadline_us % TAPIR_SEC) * 1000};
+
+	assert(l->threaded && loop_is_owner(l));
+	hand_over(l);
+	if (*awake)
+		return;
+	own(l, NULL);
+	if (deadline_us == USEC_NEVER)
+		pthread_cond_wait(cond, &l->lock);
+	else
+		pthread_cond_timedwait(cond, &l->lock, &until);
+	own(l, &me);
+	refresh(l);
 }
 
 void loop_locked(struct loop *l, void (*fn)(struct tapir *t, void *ctx), void *ctx)

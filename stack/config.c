@@ -86,7 +86,7 @@ static bool times_are_possible(const struct tapir_config *c)
 	for (size_t i = 0; i < sizeof times / sizeof times[0]; i++)
 		if (times[i] > most)
 			return false;
-	/* RFC 6298 keeps its times in 32 bits of microseconds here: an hour at most. */
+	/* A connection keeps its RTO in 32 bits of microseconds, and doubles it: an hour at most. */
 	return c->arp_retry_us && c->arp_reachable_us && c->rto_min_us && c->rto_min_us <= c->rto_initial_us &&
 	       c->rto_initial_us <= c->rto_max_us && c->rto_max_us <= 3600 * TAPIR_SEC && c->delack_us < 500 * TAPIR_MS &&
 	       c->keepalive_interval_us;

@@ -104,7 +104,7 @@ const char *tapir_errname(int error);		/* "EAGAIN" */
 	X(DROP_ARP_SHORT, "shorter than an ARP packet for Ethernet and IPv4 (RFC 826)") \
 	X(DROP_ARP_FORMAT, "ARP hardware, protocol or length field is not Ethernet and IPv4 (RFC 826)") \
 	X(DROP_ARP_OP, "ARP operation is neither request nor reply (RFC 826)") \
-	X(DROP_ARP_SENDER, "ARP sender address is impossible: group or foreign link address, broadcast or multicast protocol address") \
+	X(DROP_ARP_SENDER, "ARP sender address is impossible: group or foreign link address, group or network protocol address") \
 	X(DROP_ARP_CONFLICT, "another host claims our address (RFC 5227 2.4)") \
 	X(DROP_ARP_NOT_FOR_US, "ARP for another host, from one we have no entry for (RFC 826)") \
 	X(DROP_ARP_UNSOLICITED, "ARP reply that nobody asked for") \
@@ -112,8 +112,8 @@ const char *tapir_errname(int error);		/* "EAGAIN" */
 	X(DROP_ARP_QUEUE_FULL, "too many datagrams wait for this neighbour (RFC 1122 2.3.2.2)") \
 	X(DROP_IP_SHORT, "shorter than an IPv4 header, or than its length fields say") \
 	X(DROP_IP_VERSION, "IP version is not 4") \
-	X(DROP_IP_HEADER_LENGTH, "IPv4 header length is below 5 or past the datagram (RFC 791)") \
-	X(DROP_IP_LENGTH, "IPv4 total length is below the header or past the frame (RFC 791)") \
+	X(DROP_IP_HEADER_LENGTH, "IPv4 header length is below 5 or past the datagram (RFC 791 3.1)") \
+	X(DROP_IP_LENGTH, "IPv4 total length is below the header or past the frame (RFC 791 3.1)") \
 	X(DROP_IP_CHECKSUM, "IPv4 header checksum is wrong (RFC 1122 3.2.1.2)") \
 	X(DROP_IP_OPTION, "IPv4 option list is malformed (RFC 791 3.1)") \
 	X(DROP_IP_SOURCE_ROUTE, "source-routed datagram (RFC 6274 3.13.2)") \
@@ -123,8 +123,8 @@ const char *tapir_errname(int error);		/* "EAGAIN" */
 	X(DROP_IP_PROTOCOL, "IP protocol without a receiver here: protocol unreachable (RFC 1122 3.2.2.1)") \
 	X(DROP_IP_NO_ROUTE, "no route to the destination") \
 	X(DROP_IP_NEEDS_FRAGMENT, "larger than the path MTU with don't fragment set") \
-	X(DROP_FRAG_RANGE, "fragment reaches past 65535 bytes, or is empty (RFC 791)") \
-	X(DROP_FRAG_ALIGN, "fragment with more to come is not a multiple of 8 bytes (RFC 791)") \
+	X(DROP_FRAG_RANGE, "fragment reaches past 65535 bytes, or is empty (RFC 791 3.2)") \
+	X(DROP_FRAG_ALIGN, "fragment with more to come is not a multiple of 8 bytes (RFC 791 3.2)") \
 	X(DROP_FRAG_OVERLAP, "fragment overlaps another with different extent: the datagram is given up (RFC 5722 in spirit)") \
 	X(DROP_FRAG_LIMIT, "too many datagrams in reassembly, or too many fragments in one") \
 	X(DROP_FRAG_TIMEOUT, "reassembly took too long: time exceeded (RFC 1122 3.3.2)") \
@@ -162,7 +162,7 @@ const char *tapir_errname(int error);		/* "EAGAIN" */
 	X(DROP_TCP_RST_CHALLENGE, "RST in the window but not at RCV.NXT: challenge ACK (RFC 9293 3.10.7.4 second; RFC 5961 3.2)") \
 	X(DROP_TCP_SYN_CHALLENGE, "SYN on a synchronized connection: challenge ACK (RFC 9293 3.10.7.4 fourth; RFC 5961 4.2)") \
 	X(DROP_TCP_NO_ACK, "segment without ACK (RFC 9293 3.10.7.4 fifth)") \
-	X(DROP_TCP_ACK_RANGE, "ACK outside SND.UNA - MAX.SND.WND .. SND.NXT: challenge ACK (RFC 9293 3.10.7.4 fifth; RFC 5961 5.2)") \
+	X(DROP_TCP_ACK_RANGE, "ACK outside SND.UNA - MAX.SND.WND .. SND.NXT: challenge ACK (RFC 5961 5.2)") \
 	X(DROP_TCP_SYN_RCVD_ACK, "ACK in SYN-RECEIVED is not for our SYN: RST (RFC 9293 3.10.7.4 fifth)") \
 	X(DROP_TCP_CLOSED_BY_USER, "text after the user closed: RST (RFC 9293 3.6.1; RFC 1122 4.2.2.13)") \
 	X(DROP_TCP_REASS_LIMIT, "too many pieces of out-of-order text on this connection") \
@@ -283,11 +283,11 @@ struct tapir_config {
 	uint8_t retries2;		/* R2: retransmissions before ETIMEDOUT; default 15 (RFC 9293 3.8.3 SHLD-10) */
 	uint8_t orphan_retries;		/* the same when no program holds the connection any more; default 8 */
 	uint16_t initial_window;	/* segments; default 10 (RFC 6928) */
-	usec_t delack_us;		/* delayed ACK; 0: acknowledge each segment at once; default 40 ms (RFC 9293 3.8.6.3: < 0.5 s) */
+	usec_t delack_us;		/* delayed ACK; 0: acknowledge each segment at once; default 40 ms (RFC 9293 3.8.6.3) */
 	uint16_t quickacks;		/* the first so many segments of a connection are acknowledged at once; default 16 */
-	bool timestamps;		/* RFC 7323; default yes */
-	bool sack;			/* RFC 2018; default yes */
-	bool window_scale;		/* RFC 7323; default yes */
+	bool timestamps;		/* RFC 7323 3; default yes */
+	bool sack;			/* RFC 2018 2; default yes */
+	bool window_scale;		/* RFC 7323 2; default yes */
 	bool nagle;			/* RFC 9293 3.7.4; default yes; TCP_NODELAY turns it off for one socket */
 	usec_t keepalive_idle_us;	/* default 2 h (RFC 9293 3.8.4 MUST-28) */
 	usec_t keepalive_interval_us;	/* default 75 s */

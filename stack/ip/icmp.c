@@ -2,9 +2,9 @@
  * they are about. Owns the rate limit, the answers to our echo requests and which identifiers those have.
  *
  * An error that arrives only reports; whether it is believed is the transport's to say, which knows what it has sent
- * (RFC 5927). So is a path MTU: the transport calls ip_learn_pmtu.
+ * (RFC 5927 4). So is a path MTU: the transport calls ip_learn_pmtu.
  * DEVIATES: RFC 1122 3.2.2.2 because anyone on the link can send a Redirect: they are ignored, as Source Quench is
- * (RFC 6633). */
+ * (RFC 6633 3). */
 #include "internal.h"
 
 #define ERROR_QUOTE (576u - IPV4_HEADER - ICMP_HEADER)	/* RFC 1812 4.3.2.3: an error is at most 576 bytes long */

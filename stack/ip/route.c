@@ -49,7 +49,7 @@ bool ip_is_broadcast(const struct tapir *t, const struct tapir_addr *a)
 		return false;
 	if (bits(a) == UINT32_MAX)
 		return true;
-	/* RFC 3021: a network of two addresses has no broadcast. */
+	/* RFC 3021 2.1: a network of two addresses has no broadcast. */
 	return t->cfg.prefix_len < 31 && bits(a) == (bits(&t->cfg.addr) | hosts);
 }
 
@@ -158,4 +158,12 @@ int ip_route(struct tapir *t, const struct tapir_addr *dst, struct ip_route *rou
 	if (p)
 		route->mtu = p->mtu;
 	return 0;
+}
+
+void ip_doubt(struct tapir *t, const struct tapir_addr *dst)
+{
+	struct ip_route route;
+
+	if (ip_route(t, dst, &route) == 0 && !route.local)
+		arp_doubt(t, &route.next_hop);
 }

@@ -153,12 +153,12 @@ static void confirm(struct tapir *t, struct arp_entry *e)
 	e->tries = 0;
 }
 
-void arp_confirm(struct tapir *t, const struct tapir_addr *next_hop)
+void arp_doubt(struct tapir *t, const struct tapir_addr *next_hop)
 {
 	struct arp_entry *e = t->cfg.ip_only ? NULL : arp_find(t, next_hop);
 
-	if (e && e->state != ARP_INCOMPLETE)
-		confirm(t, e);
+	if (e && e->state == ARP_USED && e->tries == 0)
+		owe_request(t, e);
 }
 
 /* ---- up -------------------------------------------------------------------------------------------------------- */

@@ -17,8 +17,8 @@ enum tapir_verdict arp_resolve(struct tapir *t, const struct tapir_addr *next_ho
 /* Keeps an IP datagram until next_hop answers (then it leaves through the output queue) or is given up (icmp_unresolved).
  * Takes the frame over. HELD, or DROP_ARP_QUEUE_FULL (the oldest is dropped, RFC 1122 2.3.2.2 keeps the latest). */
 enum tapir_verdict arp_hold(struct tapir *t, const struct tapir_addr *next_hop, struct tapir_frame *datagram);
-/* The upper layer saw progress from this neighbour: no probe is needed (RFC 1122 2.3.2.1, RFC 4861 7.3.1 in spirit). */
-void arp_confirm(struct tapir *t, const struct tapir_addr *next_hop);
+/* The upper layer gets no answer by way of this neighbour: it is probed by unicast at once (RFC 1122 2.3.2.1 (3), advice). */
+void arp_doubt(struct tapir *t, const struct tapir_addr *next_hop);
 bool arp_address_ready(const struct tapir *t);		/* false while RFC 5227 probing is under way, or has found a conflict */
 uint32_t arp_count(const struct tapir *t);		/* entries in the cache, of whatever state */
 /* The next ARP frame that is owed: 1 with a whole frame in out, or 0. */

@@ -1,7 +1,7 @@
 /* arrives_other.c: SEGMENT ARRIVES, Other States (RFC 9293 3.10.7.4): eight steps in the RFC's order, from a table.
  * A step returns true to go on to the next, or false when a->verdict is the segment's end. Steps change state and note what
- * is owed; they never send. The first trims a->seg to RFC 9293's "idealized segment", so that the later ones need not ask
- * again. A step that ends the connection returns false: it may be back in the pool.
+ * is owed; they never send. The first trims a->seg to the "idealized segment" of RFC 9293 3.10.7.4 first, so that the later
+ * ones need not ask again. A step that ends the connection returns false: it may be back in the pool.
  *
  * Each step names all eleven states, even where nothing is done: CLOSED, LISTEN and SYN-SENT never come here (arrives.c),
  * but for SYN-SENT's segment, which enters at the sixth step already ESTABLISHED. */
@@ -34,7 +34,7 @@ static bool check_timestamp(struct tapir *t, struct tcp_conn *c, struct tcp_arri
 	return drop(a, DROP_TCP_PAWS);
 }
 
-/* RFC 9293 table 6 */
+/* RFC 9293 3.10.7.4 first, table 6 */
 static bool acceptable(const struct tcp_conn *c, const struct tcp_seg *seg)
 {
 	uint32_t wnd = tcp_rcv_wnd(c);
@@ -320,7 +320,7 @@ static bool fifth_check_ack(struct tapir *t, struct tcp_conn *c, struct tcp_arri
 	return false;
 }
 
-/* Sixth: urgent text is delivered in line (RFC 9293 3.8.5, RFC 6093); the user hears of it once. */
+/* Sixth: urgent text is delivered in line (RFC 9293 3.8.5, RFC 6093 3); the user hears of it once. */
 static bool sixth_check_urg(struct tapir *t, struct tcp_conn *c, struct tcp_arrival *a)
 {
 	seq_t up = seq_add(a->seg.seq, a->seg.up);
@@ -391,7 +391,7 @@ static void take_later_text(struct tapir *t, struct tcp_conn *c, struct tcp_arri
 	tcp_owe_dup_ack(t, c, "RFC 5681 4.2: out-of-order text, one duplicate ACK for each");
 }
 
-/* The program has closed and nobody will read: RFC 9293 3.6.1, RFC 1122 4.2.2.13 (SHLD-3 of RFC 9293). */
+/* The program has closed and nobody will read: RFC 9293 3.6.1, RFC 1122 4.2.2.13 (SHLD-3). */
 static bool nobody_reads(const struct tcp_conn *c)
 {
 	return !c->owner && !c->listener && (c->state == TCP_FIN_WAIT_1 || c->state == TCP_FIN_WAIT_2);

@@ -1,4 +1,4 @@
-/* cc.h: congestion control is a table of four functions over three numbers (RFC 5681). Who decides that something was
+/* cc.h: congestion control is a table of four functions over three numbers (RFC 5681 3.1). Who decides that something was
  * lost or acknowledged is recovery.c; who spends the window is output.c. */
 #ifndef TCP_CC_H
 #define TCP_CC_H

@@ -190,11 +190,6 @@ seq_t tcp_fin_seq(const struct tcp_conn *c)
 	return seq_add(c->snd.una, c->tx.bytes + (tcp_syn_unacked(c) ? 1 : 0));
 }
 
-bool tcp_fin_sent(const struct tcp_conn *c)
-{
-	return c->fin_queued && (c->fin_acked || seq_gt(c->snd.nxt, tcp_fin_seq(c)));
-}
-
 uint32_t tcp_rcv_wnd(const struct tcp_conn *c)
 {
 	uint32_t unit = (uint32_t)1 << c->rcv.shift;

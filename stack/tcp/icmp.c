@@ -1,4 +1,4 @@
-/* icmp.c: what ICMP errors mean for a connection (RFC 9293 3.9.2.2, RFC 5927). An error counts only if the sequence
+/* icmp.c: what ICMP errors mean for a connection (RFC 9293 3.9.2.2, RFC 5927 4). An error counts only if the sequence
  * number that it quotes is one that we have sent and that is not acknowledged. */
 #include "internal.h"
 

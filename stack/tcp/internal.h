@@ -27,7 +27,6 @@ void tcp_conn_notify(struct tapir *t, struct tcp_conn *c);		/* the upcall, if th
 uint32_t tcp_rcv_wnd(const struct tcp_conn *c);			/* RCV.WND: what was advertised and is not used up */
 seq_t tcp_fin_seq(const struct tcp_conn *c);			/* where our FIN lies: behind all text */
 bool tcp_syn_unacked(const struct tcp_conn *c);
-bool tcp_fin_sent(const struct tcp_conn *c);
 
 /* --- demux.c --- */
 void tcp_demux_init(struct tapir *t, void *buckets, uint32_t count);

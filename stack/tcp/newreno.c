@@ -1,4 +1,5 @@
-/* newreno.c: the congestion window of RFC 5681, counted in bytes acknowledged (RFC 3465). Owns nothing but three numbers. */
+/* newreno.c: the congestion window of RFC 5681 3.1, counted in bytes acknowledged (RFC 3465 2.1). Owns nothing but
+ * three numbers. */
 #include "../base/bytes.h"
 #include "cc.h"
 
@@ -32,7 +33,7 @@ static void newreno_on_ack(struct cc *cc, uint32_t mss, uint32_t n)
 
 static void newreno_on_loss(struct cc *cc, uint32_t mss, uint32_t flight)
 {
-	cc->ssthresh = max_u32(flight / 2, 2 * mss);	/* RFC 5681 equation (4) */
+	cc->ssthresh = max_u32(flight / 2, 2 * mss);	/* RFC 5681 3.1 equation (4) */
 	cc->cwnd = cc->ssthresh;
 	cc->acked = 0;
 }

@@ -1,4 +1,4 @@
-/* rtt.c: the round-trip time and the retransmission timeout (RFC 6298). One segment a flight is timed to the microsecond;
+/* rtt.c: the round-trip time and the retransmission timeout (RFC 6298 2). One segment a flight is timed to the microsecond;
  * a retransmitted one never is (Karn), but timestamps tell it apart (RFC 7323 4). */
 #include "internal.h"
 

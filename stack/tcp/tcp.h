@@ -94,7 +94,7 @@ struct tcp_conn {
 
 	struct { uint32_t recent, offset; usec_t recent_us; seq_t last_ack_sent; } ts;	/* RFC 7323 4.3 */
 	struct {
-		uint32_t srtt_us, rttvar_us, rto_us;	/* RFC 6298; srtt 0: no sample yet */
+		uint32_t srtt_us, rttvar_us, rto_us;	/* RFC 6298 2; srtt 0: no sample yet */
 		usec_t timed_at_us;		/* USEC_NEVER: no segment is being timed (Karn) */
 		seq_t timed_seq;
 		uint8_t backoff;		/* RTOs in a row */

@@ -61,6 +61,8 @@ static void rto_fires(struct tapir *t, struct tcp_conn *c)
 		return;
 	}
 	c->rtt.backoff++;
+	if (c->rtt.backoff == t->cfg.retries1)
+		ip_doubt(t, &c->peer.addr);
 	c->rtt.rto_us = (uint32_t)backed_off(t, c, 1);	/* until a new sample (RFC 6298 5.5) */
 	c->rtt.timed_at_us = USEC_NEVER;
 	tcp_on_rto(t, c);

@@ -1,5 +1,5 @@
 /* user.c: the user's calls (RFC 9293 3.10.1 to 3.10.6). Each changes state and notes what is owed; none sends.
- * Errors are POSIX's names for what RFC 9293 says in words. */
+ * Errors are POSIX's names for what RFC 9293 3.10 says in words. */
 #include "internal.h"
 
 /* --- OPEN, 3.10.1 (the passive one is in listen.c) --- */
@@ -248,13 +248,14 @@ void tcp_release(struct tapir *t, struct tcp_conn *c)
 void tcp_status(const struct tapir *t, const struct tcp_conn *c, struct tapir_tcp_info *info)
 {
 	uint32_t flight = seq_sub(c->snd.max, c->snd.una);
+	uint32_t text_sent = flight - (flight && tcp_syn_unacked(c) ? 1 : 0);	/* and a FIN, beyond all text */
 
 	(void)t;
 	*info = (struct tapir_tcp_info){
 		.state = (enum tapir_tcp_state)c->state, .local = c->local, .peer = c->peer,
 		.snd_mss = c->snd.mss, .rcv_mss = c->rcv.mss, .snd_cwnd = c->cc.cwnd, .snd_ssthresh = c->cc.ssthresh,
 		.snd_wnd = c->snd.wnd, .rcv_wnd = tcp_rcv_wnd(c), .unacked = flight,
-		.notsent = c->tx.bytes > flight ? c->tx.bytes - flight : 0, .rtt_us = c->rtt.srtt_us,
+		.notsent = c->tx.bytes > text_sent ? c->tx.bytes - text_sent : 0, .rtt_us = c->rtt.srtt_us,
 		.rttvar_us = c->rtt.rttvar_us, .rto_us = c->rtt.rto_us, .retransmits = c->rtt.backoff,
 		.total_retrans = c->total_retrans, .unread = c->rx.bytes, .snd_wscale = c->snd.shift,
 		.rcv_wscale = c->rcv.shift, .soft_error = c->soft_error, .timestamps = c->ts_on, .sack = c->sack_on,

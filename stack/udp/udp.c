@@ -174,7 +174,7 @@ void udp_error(struct tapir *t, const struct ip_error *e)
 		return;
 	if (e->error == TAPIR_EMSGSIZE)		/* not the program's business: the next datagram leaves in fragments */
 		ip_learn_pmtu(t, &peer.addr, e->mtu);
-	else if (u->peer.port) {		/* RFC 1122 4.1.3.3: a program that has many peers could not tell which one it was */
+	else if (u->peer.port) {		/* RFC 1122 4.1.3.3; a program with many peers could not tell which it was */
 		u->error = e->error;
 		socket_udp_ready(t, u);
 	}

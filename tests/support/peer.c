@@ -512,15 +512,19 @@ void peer_advance(struct peer *p, usec_t us)
 	tick(p->t, target);
 }
 
-usec_t peer_until_deadline(struct peer *p)
+usec_t peer_until_timer(struct peer *p)
 {
-	usec_t before = tapir_now(p->t), due;
+	usec_t before = tapir_now(p->t);
+	uint32_t fired = world.events[TAPIR_EV_TIMER_FIRED];
 
 	take_output();
-	due = tapir_deadline(p->t);
-	if (due == USEC_NEVER)
-		peer_fails("nothing is armed");
-	tick(p->t, due > before ? due : before);
+	while (world.events[TAPIR_EV_TIMER_FIRED] == fired) {	/* a deadline may be only the wheel's own work */
+		usec_t due = tapir_deadline(p->t), now = tapir_now(p->t);
+
+		if (due == USEC_NEVER)
+			peer_fails("nothing is armed");
+		tick(p->t, due > now ? due : now);
+	}
 	return tapir_now(p->t) - before;
 }
 

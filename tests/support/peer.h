@@ -29,7 +29,7 @@
  * tcp_check() runs after every event. A failure prints the exchange up to it; PEER_VERBOSE=1 prints it as it happens, also
  * when the stack dies of an assert.
  *
- * Time stands still but in peer_advance() and peer_until_deadline(). Segments that the peer sends one after the other have
+ * Time stands still but in peer_advance() and peer_until_timer(). Segments that the peer sends one after the other have
  * all arrived before the stack sends anything: its output is taken when somebody looks at it. */
 #ifndef TEST_PEER_H
 #define TEST_PEER_H
@@ -109,7 +109,7 @@ uint32_t peer_ignores_all(struct peer *p);
 
 /* --- time --- */
 void peer_advance(struct peer *p, usec_t us);		/* runs every timer on the way; output is kept, with its time */
-usec_t peer_until_deadline(struct peer *p);		/* up to the stack's next deadline: how long that was; fails if none */
+usec_t peer_until_timer(struct peer *p);		/* until a TCP timer fires: how long that was; fails if none is armed */
 usec_t peer_now(const struct peer *p);
 
 /* --- what the user does; each asserts that the call succeeds (connect: EINPROGRESS). Other calls: tapir_* with p->t --- */

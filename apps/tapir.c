@@ -1,0 +1,50 @@
+/* tapir.c: the command: finds the subcommand and hands over. */
+#include <stdio.h>
+#include <string.h>
+
+#include "commands.h"
+
+#define VERSION "0.1"
+
+static const struct command { const char *name; int (*main)(int argc, char **argv); const char *help; } commands[] = {
+	{ "lab", lab_main, "a private network with the kernel at one end, the stack at the other, you inside" },
+	{ "serve", serve_main, "the stack on a TAP with echo, discard, daytime and chargen" },
+	{ "ping", ping_main, "sends ICMP echo requests from a stack of its own" },
+	{ "nc", nc_main, "a TCP or UDP connection from standard input and output, or waits for one" },
+	{ "ladder", ladder_main, "draws the connections in a capture file, with the states of both sides" },
+	{ "doctor", doctor_main, "says what on this machine stands in the way, and the cure" },
+};
+#define COMMANDS (sizeof commands / sizeof commands[0])
+
+static int help(FILE *to)
+{
+	fprintf(to, "usage: tapir COMMAND [OPTION]...\n\n"
+		"A TCP/IP stack that runs as an ordinary program on a TAP device.\n\nCommands:\n");
+	for (size_t i = 0; i < COMMANDS; i++)
+		fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].help);
+	fprintf(to, "\ntapir COMMAND --help says more about each; tapir --version says which tapir this is.\n\n"
+		"Examples:\n"
+		"  tapir lab                            a shell beside the stack: ping 10.0.0.2, nc 10.0.0.2 7\n"
+		"  tapir lab -- ping -c 3 10.0.0.2      one command there\n"
+		"  tapir doctor                         when something does not work\n");
+	return to == stdout ? 0 : 2;
+}
+
+int main(int argc, char **argv)
+{
+	const char *name = argc > 1 ? argv[1] : "";
+	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0)
+		return help(stdout);
+	if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)
+		return puts("tapir " VERSION) < 0;
+	for (size_t i = 0; i < COMMANDS; i++)
+		if (strcmp(name, commands[i].name) == 0)
+			return commands[i].main(argc - 1, argv + 1);
+	if (argc < 2)
+		return help(stderr);
+	fprintf(stderr, "tapir: there is no command '%s': the commands are", name);
+	for (size_t i = 0; i < COMMANDS; i++)
+		fprintf(stderr, "%s %s", i ? "," : "", commands[i].name);
+	fprintf(stderr, ".\n");
+	return 2;
+}
