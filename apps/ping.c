@@ -11,7 +11,7 @@
 #include "values.h"
 
 #define SEQS 65536u
-#define SIZE_MAX_PING 65507u		/* of the payload: an IPv4 datagram holds 65535 bytes, 20 and 8 are headers */
+#define PAYLOAD_MAX 65507u		/* of the payload: an IPv4 datagram holds 65535 bytes, 20 and 8 are headers */
 #define SMALLEST_INTERVAL (2 * TAPIR_MS)	/* as Linux' ping gives users */
 
 static const struct option_line own_options[] = {
@@ -211,15 +211,71 @@ static int turn_until_over(struct ping *p)
 static int run(struct ping *p)
 {
 	int code = 2;
+	p->station.signal_fd = -1;
 	p->payload = malloc(p->size ? (size_t)p->size : 1);
-	if (!p->payload || !station_open(&p->station, "ping", &p->options, NULL))
-		return p->payload ? 2 : 1;
-	if (station_host(&p->station, p->to_text, &p->to) && station_ready(&p->station)) {
+	if (p->payload && station_open(&p->station, "ping", &p->options, NULL) && station_ready(&p->station)) {
 		for (size_t i = 0; i < p->size; i++)
 			p->payload[i] = (uint8_t)i;
 		say_begin(p);
 		code = turn_until_over(p);
 	}
 	station_close(&p->station);
+	free(p->payload);
+	return code;
+}
+
+/* NULL, or what would have been accepted. */
+static const char *set(struct ping *p, int id, const char *value)
+{
+	static const char seconds[] = "a time: seconds, or with a unit, such as 200ms";
+	switch (id) {
+	case 'c':
+		return value_number(value, 1, UINT32_MAX, &p->count) ? NULL : "a number of requests, at least 1";
+	case 'i':
+		return value_duration(value, TAPIR_SEC, &p->interval_us) && p->interval_us >= SMALLEST_INTERVAL ? NULL :
+		       "a time of at least 2ms: seconds, or with a unit, such as 200ms";
+	case 'W':
+		return value_duration(value, TAPIR_SEC, &p->timeout_us) ? NULL : seconds;
+	case 'w':
+		return value_duration(value, TAPIR_SEC, &p->deadline_us) && p->deadline_us ? NULL : seconds;
+	case 's':
+		return value_number(value, 0, PAYLOAD_MAX, &p->size) ? NULL : "a number of bytes, at most 65507";
+	default:
+		p->quiet = true;
+		return NULL;
+	}
+}
+
+static int parse_and_run(struct ping *p, struct args *a)
+{
+	const char *value, *wanted;
+	int id;
+	while ((id = args_next(a, &value)) > 0) {
+		wanted = set(p, id, value);
+		if (wanted)
+			return args_exit(args_bad_value(a, id, value, wanted));
+	}
+	if (id != ARGS_END)
+		return args_exit(id);
+	if (a->argc != 1)
+		return args_exit(args_bad(a, a->argc ? "only one HOST can be pinged at a time." : "a HOST is missing."));
+	return station_host("ping", a->argv[0], &p->to) ? run(p) : 2;
+}
+
+int ping_main(int argc, char **argv)
+{
+	struct ping *p = calloc(1, sizeof *p);
+	if (!p) {
+		fprintf(stderr, "tapir ping: out of memory.\n");
+		return 2;
+	}
+	*p = (struct ping){ .interval_us = TAPIR_SEC, .timeout_us = TAPIR_SEC, .size = 56, .id = (uint16_t)getpid() };
+	options_default(&p->options);
+	struct args a = {
+		.command = "ping", .synopsis = "[OPTION]... HOST", .about = about, .examples = examples, .own = own_options,
+		.common = &p->options, .argc = argc, .argv = argv,
+	};
+	int code = parse_and_run(p, &a);
+	free(p);
 	return code;
 }

@@ -225,9 +225,10 @@ void station_close(struct station *s)
 		close(s->signal_fd);
 }
 
-bool station_host(const struct station *s, const char *host, struct tapir_addr *out)
+bool station_host(const char *command, const char *host, struct tapir_addr *out)
 {
 	if (tapir_addr_parse(host, out) == 0)
 		return true;
-	return complain(s, "'%s' is not an address. Names are not looked up: write it as in 10.0.0.1.", host);
+	fprintf(stderr, "tapir %s: '%s' is not an address. Names are not looked up: write it as in 10.0.0.1.\n", command, host);
+	return false;
 }

@@ -3,13 +3,14 @@
 #ifndef STATION_H
 #define STATION_H
 
+#include <stdio.h>
+
 #include "../drivers/loop.h"
 #include "options.h"
 
 struct station {
 	struct loop *loop;
 	struct tapir *stack;
-	struct driver *fault;		/* NULL: the line is perfect */
 	const char *command;		/* whose sentences these are: "serve" */
 	const struct options *options;
 	FILE *trace;			/* NULL: standard error, or no trace */
@@ -24,6 +25,6 @@ bool station_open(struct station *s, const char *command, const struct options *
 bool station_ready(struct station *s);
 void station_close(struct station *s);
 /* HOST as an address, for people who may have typed a name. False: a sentence was said. */
-bool station_host(const struct station *s, const char *host, struct tapir_addr *out);
+bool station_host(const char *command, const char *host, struct tapir_addr *out);
 
 #endif

@@ -73,9 +73,9 @@ struct fault_config {		/* both directions, each with its own queue; all zero: a 
 /* Frames of both directions: passed counts those delivered (each copy), overflowed those that found the queue full. */
 struct fault_stats { uint64_t passed, lost, duplicated, corrupted, reordered, overflowed; };
 /* Wraps inner (and closes it; NULL: driver_error(), inner is still the caller's). Offloads are given up so that each
- * MTU-sized frame meets its own fate. A corrupt frame has one bit flipped after the Ethernet header, which every checksum of the family notices; one that no
- * checksum protects (ARP) is thrown away instead, as an Ethernet card does. A reordered frame waits until one to four
- * later ones have passed it, or for the delay and at least 5 ms. */
+ * MTU-sized frame meets its own fate. A corrupt frame has one bit flipped after the Ethernet header, which every checksum
+ * of the family notices; one that no checksum protects (ARP) is thrown away instead, as an Ethernet card does. A reordered
+ * frame waits until one to four later ones have passed it, or for the delay and at least 5 ms. */
 struct driver *driver_wrap_fault(struct driver *inner, const struct fault_config *cfg);
 struct fault_stats driver_fault_stats(const struct driver *fault);
 
@@ -99,5 +99,10 @@ struct trace_options {
 /* Writes one line without newline about the frame of n bytes to text (always terminated); returns its length.
  * TCP: "FLAGS start:end(len) ack N win W <options>", FLAGS of "SFRP.EWU" with "." for ACK; "win" is the raw field. */
 size_t trace_format(char *text, size_t size, struct span frame, const struct trace_options *how);
+
+/* A TCP segment as the trace and the ladder need it. len is SEG.LEN: text, and one each for SYN and FIN. */
+struct trace_tcp { struct tapir_endpoint src, dst; uint32_t seq, ack, len; bool syn, fin, rst, has_ack; };
+/* True when frame holds a TCP header, whose numbers are then in *tcp. */
+bool trace_find_tcp(struct span frame, bool ip_only, struct trace_tcp *tcp);
 
 #endif

@@ -33,9 +33,4 @@ void dump_frame(struct dump *d, usec_t at_us, const struct tapir_frame *frame);
 void dump_flush(struct dump *d);
 void dump_close(struct dump *d);
 
-/* --- trace_format.c --- */
-struct trace_tcp { struct tapir_endpoint src, dst; uint32_t seq, ack; bool syn, rst, has_ack; };
-/* True when frame holds a TCP header, whose numbers are then in *tcp. */
-bool trace_find_tcp(struct span frame, bool ip_only, struct trace_tcp *tcp);
-
 #endif

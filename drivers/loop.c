@@ -1,7 +1,7 @@
 /* loop.c: the only event loop and the only clock. Owns the turn:
  *
- *	wait (epoll) > read the clock, once > take a batch of frames from the driver > run the stack's timers > the program's
- *	timers and descriptors > dispatch > send what the stack owes
+ *	wait (epoll) > read the clock, once > take a batch of frames from the driver > run the stack's timers >
+ *	the program's timers and descriptors > dispatch > send what the stack owes
  *
  * At full load a turn is one epoll_wait, up to BATCH reads and a write for each frame that leaves. Deadlines live in one
  * timerfd that is set to absolute times, and only when it would go off too late: a deadline that moves into the future, as
@@ -251,14 +251,12 @@ static int receive(struct loop *l)
 static int advance(struct loop *l)
 {
 	usec_t due_us = tapir_deadline(l->stack);
+	bool timers_wait = due_us <= l->now_us && due_us > tapir_now(l->stack);
 	int result;
 
-	if (due_us > l->now_us)
-		tapir_tick(l->stack, l->now_us);
-	else if (due_us > tapir_now(l->stack) + 1)
-		tapir_tick(l->stack, due_us - 1);
+	tapir_tick(l->stack, timers_wait ? due_us - 1 : l->now_us);
 	result = receive(l);
-	if (due_us <= l->now_us)
+	if (timers_wait)
 		tapir_tick(l->stack, l->now_us);
 	return result;
 }
@@ -314,8 +312,12 @@ static int turn(struct loop *l, usec_t due_us)
 int loop_turn(struct loop *l, usec_t timeout_us)
 {
 	usec_t start_us;
+	int result;
 
 	assert(loop_is_owner(l));
+	result = loop_settle(l);	/* what the program did since the last turn is sent before the wait */
+	if (result < 0)
+		return result;
 	if (timeout_us == 0)
 		return turn(l, 0);
 	start_us = timeout_us == USEC_NEVER ? 0 : loop_clock_us();

@@ -81,8 +81,8 @@ void timers_free(struct timers *t);
 /* In thread mode: waits until nobody else touches the stack, and gives it free again. Otherwise nothing. */
 void loop_acquire(struct loop *l);
 void loop_release(struct loop *l);
-/* While this thread has the stack: has what it caused sent, then, unless *awake already, waits for cond (USEC_NEVER: without
- * end), during which others may have the stack. Whoever signals cond has set *awake. */
+/* While this thread has the stack: has what it caused sent, then, unless *awake already, waits for cond (USEC_NEVER:
+ * without end), during which others may have the stack. Whoever signals cond has set *awake. */
 void loop_wait(struct loop *l, pthread_cond_t *cond, const bool *awake, usec_t deadline_us);
 /* Is this thread allowed to touch the stack now? */
 bool loop_is_owner(const struct loop *l);

@@ -78,8 +78,10 @@ void loop_leave(struct loop *l)
 
 void loop_wait(struct loop *l, pthread_cond_t *cond, const bool *awake, usec_t deadline_us)
 {
-	struct timespec until = {.tv_sec = (time_t)(deadline_us / TAPIR_SEC), .tv_nsec = (long)(deadline_us % TAPIR_SEC) * 1000};
+	struct timespec until;
 
+	until.tv_sec = (time_t)(deadline_us / TAPIR_SEC);
+	until.tv_nsec = (long)(deadline_us % TAPIR_SEC) * 1000;
 	assert(l->threaded && loop_is_owner(l));
 	hand_over(l);
 	if (*awake)

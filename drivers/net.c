@@ -24,7 +24,7 @@ struct sock {
 	struct waiter *closer;		/* net_close, until users is 0 */
 	struct lane in, out;
 };
-struct net_conn { struct sock s; };
+struct net_conn { struct sock s; };		/* two names for the same thing: the compiler tells them apart */
 struct net_listener { struct sock s; };
 
 struct net { struct sock **rows; size_t count; };	/* by the slot of the socket's descriptor */
@@ -195,7 +195,7 @@ static void close_and_leave(struct sock *s)
 	}
 	loop_leave(l);
 	pthread_cond_destroy(&w.cond);
-	free(s);			/* the first member of what was allocated */
+	free(s);
 }
 
 bool net_ready(struct net *n, const struct tapir_poll_event *ev)
@@ -251,11 +251,10 @@ int net_parse(const char *host_port, struct tapir_endpoint *out)
 	return 0;
 }
 
-/* An allocated sock (of size bytes: it is the first member) with a new socket of that type; NULL, with the reason. The
- * caller has entered the loop. */
-static struct sock *open_sock(struct loop *l, enum tapir_sock_type type, size_t size, int *error)
+/* A new socket of that type; NULL, with the reason. The caller has entered the loop. */
+static struct sock *open_sock(struct loop *l, enum tapir_sock_type type, int *error)
 {
-	struct sock *s = calloc(1, size);
+	struct sock *s = calloc(1, sizeof *s);
 	tapir_sd sd = s ? tapir_socket(l->stack, type) : TAPIR_ENOMEM;
 
 	*error = sd < 0 ? (int)sd : add(l, s, sd);
@@ -277,7 +276,7 @@ static struct sock *open_bound(struct loop *l, const char *address, enum tapir_s
 	if (*error)
 		return NULL;
 	loop_enter(l);
-	s = open_sock(l, type, type == TAPIR_SOCK_STREAM ? sizeof(struct net_listener) : sizeof(struct net_conn), error);
+	s = open_sock(l, type, error);
 	if (s)
 		*error = tapir_bind(l->stack, s->sd, &local);
 	if (s && *error == 0 && type == TAPIR_SOCK_STREAM)
@@ -321,7 +320,7 @@ struct net_conn *net_dial(struct loop *l, const char *address, usec_t deadline, 
 	if (*error)
 		return NULL;
 	loop_enter(l);
-	s = open_sock(l, TAPIR_SOCK_STREAM, sizeof(struct net_conn), error);
+	s = open_sock(l, TAPIR_SOCK_STREAM, error);
 	if (s)
 		*error = tapir_connect(l->stack, s->sd, &peer);
 	loop_leave(l);

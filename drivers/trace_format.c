@@ -362,7 +362,8 @@ bool trace_find_tcp(struct span frame, bool ip_only, struct trace_tcp *tcp)
 		return false;
 	*tcp = (struct trace_tcp){
 		.src = {ip.src, seg.src_port}, .dst = {ip.dst, seg.dst_port}, .seq = seg.seq.n, .ack = seg.ack.n,
-		.syn = seg.flags & TCP_SYN, .rst = seg.flags & TCP_RST, .has_ack = seg.flags & TCP_ACK,
+		.len = seg.len, .syn = seg.flags & TCP_SYN, .fin = seg.flags & TCP_FIN, .rst = seg.flags & TCP_RST,
+		.has_ack = seg.flags & TCP_ACK,
 	};
 	return true;
 }

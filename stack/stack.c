@@ -98,8 +98,8 @@ enum tapir_verdict tapir_input(struct tapir *t, struct tapir_frame *frame)
 static int next_frame(struct tapir *t, struct tapir_out *out)
 {
 	do {
-		if (arp_output(t, out) || ip_output_queued(t, out) || tcp_output_next(t, out))
-			return 1;
+		if (arp_output(t, out) || ip_output_queued(t, out) || tcp_output_next(t, out) || arp_output(t, out))
+			return 1;	/* ARP twice: what could not leave has made a question */
 	} while (ip_loopback(t));
 	return 0;
 }

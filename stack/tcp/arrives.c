@@ -79,6 +79,7 @@ static enum tapir_verdict arrives_syn_sent(struct tapir *t, struct tcp_conn *c, 
 static enum tapir_verdict segment_arrives(struct tapir *t, struct tcp_conn *c, struct tcp_arrival *a)
 {
 	c->last_in_us = t->now_us;
+	c->rtt.keepalives = 0;		/* any segment answers a probe (RFC 9293 3.8.4) */
 	tcp_say_segment(t, c, &a->seg, TAPIR_EV_SEGMENT_IN, "RFC 9293 3.10.7");
 	if (c->state == TCP_SYN_SENT)
 		return arrives_syn_sent(t, c, a);

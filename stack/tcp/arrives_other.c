@@ -131,10 +131,11 @@ static bool first_check_sequence_number(struct tapir *t, struct tcp_conn *c, str
 
 	switch (c->state) {
 	case TCP_SYN_RCVD:
-		if (seg->flags & TCP_SYN && !(seg->flags & TCP_RST) && seq_eq(seg->seq, c->irs))
+	case TCP_FIN_WAIT_1:	/* CLOSE in SYN-RECEIVED leads here with our SYN still unacknowledged */
+		if (tcp_syn_unacked(c) && seg->flags & TCP_SYN && !(seg->flags & TCP_RST) && seq_eq(seg->seq, c->irs))
 			return syn_again(t, c, a);
 		break;
-	case TCP_ESTABLISHED: case TCP_FIN_WAIT_1: case TCP_FIN_WAIT_2: case TCP_CLOSE_WAIT: case TCP_CLOSING:
+	case TCP_ESTABLISHED: case TCP_FIN_WAIT_2: case TCP_CLOSE_WAIT: case TCP_CLOSING:
 	case TCP_LAST_ACK: case TCP_TIME_WAIT:
 		break;
 	case TCP_CLOSED: case TCP_LISTEN: case TCP_SYN_SENT:

@@ -8,6 +8,7 @@
 
 #define GSO_TEXT_MAX (65535u - IPV4_HEADER - TCP_HEADER_MAX)	/* an IP datagram, before the kernel or the NIC cuts it up */
 #define IP_TCP_HEADERS (IPV4_HEADER + TCP_HEADER)
+#define SACK_OPTION(blocks) (4u + 8u * (blocks))	/* bytes, padded (RFC 2018 3) */
 
 struct plan {
 	seq_t at;
@@ -91,10 +92,30 @@ static uint32_t send_window_left(const struct tcp_conn *c, uint32_t window)
 	return window > flight ? window - flight : 0;
 }
 
+/* SACK blocks that the next segment will carry: all that RFC 2018 3 has room for, but at most half of a small segment. */
+static uint8_t sack_block_count(const struct tcp_conn *c)
+{
+	uint32_t n = c->ts_on ? 3 : TCP_SACK_BLOCKS;
+
+	while (n && SACK_OPTION(n) > c->snd.mss / 2u)
+		n--;
+	return (uint8_t)(c->sack_on ? min_u32(n, c->piece_count) : 0);
+}
+
+/* Text bytes of a full segment just now: what SACK blocks take comes out of the MSS (RFC 6691 2). */
+static uint32_t segment_text_max(const struct tcp_conn *c)
+{
+	uint32_t blocks = sack_block_count(c);
+
+	return c->snd.mss - (blocks ? SACK_OPTION(blocks) : 0);
+}
+
 /* Bytes one frame may carry: a segment, or as many whole ones as the driver cuts up. */
 static uint32_t frame_text_max(const struct tapir *t, const struct tcp_conn *c)
 {
-	return t->cfg.offload.tso4 ? GSO_TEXT_MAX / c->snd.mss * c->snd.mss : c->snd.mss;
+	uint32_t segment = segment_text_max(c);
+
+	return t->cfg.offload.tso4 ? GSO_TEXT_MAX / segment * segment : segment;
 }
 
 /* RFC 9293 3.7.4 (SHLD-7): a short segment waits while anything is unacknowledged. */
@@ -108,7 +129,7 @@ static uint32_t text_to_send(const struct tapir *t, const struct tcp_conn *c, ui
 {
 	uint32_t usable = send_window_left(c, min_u32(c->snd.wnd, c->cc.cwnd));
 	uint32_t len = min_u32(min_u32(unsent, usable), frame_text_max(t, c));
-	uint32_t whole = len / c->snd.mss * c->snd.mss;
+	uint32_t segment = segment_text_max(c), whole = len / segment * segment;
 
 	if (len < unsent || nagle_holds(t, c)) {
 		if (whole)
@@ -144,11 +165,20 @@ static bool plan_retransmission(const struct tcp_conn *c, struct plan *p)
 
 	if (!c->owed.retransmit || sent == 0 || tcp_syn_unacked(c))
 		return false;
-	*p = (struct plan){.at = c->snd.una, .len = min_u32(min_u32(c->tx.bytes, sent), c->snd.mss), .flags = TCP_ACK,
+	*p = (struct plan){.at = c->snd.una, .len = min_u32(min_u32(c->tx.bytes, sent), segment_text_max(c)), .flags = TCP_ACK,
 			   .stay = true, .why = c->owed.why};
 	if (fin_fits(c, p) && p->len < sent)
 		p->flags |= TCP_FIN;
 	return p->len || p->flags & TCP_FIN;
+}
+
+/* RFC 9293 3.10.4 SYN-RECEIVED: with nothing to send before it, a FIN does not wait for the ACK of our SYN. */
+static bool plan_early_fin(const struct tcp_conn *c, struct plan *p)
+{
+	if (!c->fin_queued || c->tx.bytes || !seq_eq(c->snd.nxt, tcp_fin_seq(c)))
+		return false;
+	*p = (struct plan){.at = c->snd.nxt, .flags = TCP_FIN | TCP_ACK, .why = "RFC 9293 3.10.4: CLOSE in SYN-RECEIVED"};
+	return true;
 }
 
 static bool plan_text(struct tapir *t, struct tcp_conn *c, struct plan *p)
@@ -156,7 +186,7 @@ static bool plan_text(struct tapir *t, struct tcp_conn *c, struct plan *p)
 	uint32_t offset = tcp_flight(c), unsent, left;
 
 	if (tcp_syn_unacked(c))
-		return false;
+		return plan_early_fin(c, p);
 	unsent = c->tx.bytes > offset ? c->tx.bytes - offset : 0;
 	if (unsent && offset == 0 && t->now_us - c->last_out_us > c->rtt.rto_us)	/* RFC 5681 4.1: idle too long */
 		c->cc.cwnd = min_u32(c->cc.cwnd, (uint32_t)t->cfg.initial_window * c->snd.mss);
@@ -177,7 +207,7 @@ static bool plan_probe(const struct tcp_conn *c, struct plan *p)
 	if (!c->owed.probe)
 		return false;
 	*p = (struct plan){.at = c->snd.una, .flags = TCP_ACK, .stay = true, .why = "RFC 9293 3.8.6.1: window probe"};
-	p->len = min_u32(c->tx.bytes, max_u32(min_u32(c->snd.wnd, c->snd.mss), 1));
+	p->len = min_u32(c->tx.bytes, max_u32(min_u32(c->snd.wnd, segment_text_max(c)), 1));
 	if (c->tx.bytes == 0 && fin_fits(c, p))
 		p->flags |= TCP_FIN;
 	return p->len || p->flags & TCP_FIN;
@@ -239,8 +269,8 @@ static void segment_options(const struct tapir *t, const struct tcp_conn *c, str
 		seg->opt.ts_val = tcp_ts_now(t, c);
 		seg->opt.ts_ecr = c->ts.recent;
 	}
-	if (c->sack_on && c->pieces && !(seg->flags & TCP_SYN))
-		seg->opt.sack_count = tcp_sack_blocks(c, seg->opt.sack, c->ts_on ? 3 : TCP_SACK_BLOCKS);
+	if (sack_block_count(c) && !(seg->flags & TCP_SYN))
+		seg->opt.sack_count = tcp_sack_blocks(c, seg->opt.sack, sack_block_count(c));
 }
 
 static uint16_t window_field(const struct tcp_conn *c, uint8_t flags)
@@ -301,9 +331,9 @@ static void emit(struct tapir *t, struct tcp_conn *c, struct plan *p, struct tap
 	out->offload.csum = TAPIR_CSUM_PARTIAL;
 	out->offload.csum_start = 0;
 	out->offload.csum_offset = TCP_CHECKSUM_AT;
-	if (p->len > c->snd.mss) {
+	if (p->len > segment_text_max(c)) {
 		out->offload.gso = TAPIR_GSO_TCP4;
-		out->offload.gso_size = c->snd.mss;
+		out->offload.gso_size = (uint16_t)segment_text_max(c);
 		out->offload.hdr_len = header;
 	}
 	tcp_say_segment(t, c, &seg, seq_lt(p->at, c->snd.max) && seg.len ? TAPIR_EV_RETRANSMIT : TAPIR_EV_SEGMENT_OUT, p->why);

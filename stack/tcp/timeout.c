@@ -94,13 +94,16 @@ static void delack_fires(struct tapir *t, struct tcp_conn *c)
 	tcp_owe_ack(t, c, "RFC 9293 3.8.6.3 (MUST-40): the delayed ACK's time is up");
 }
 
-/* RFC 9293 3.8.4: only an idle connection is probed; any segment from the peer proves that it is there. */
+/* RFC 9293 3.8.4 (MUST-27): only an idle connection is probed. Any segment from the peer proves that it is there, and while
+ * something waits to be sent or acknowledged the other timers ask. */
 static void keepalive_fires(struct tapir *t, struct tcp_conn *c)
 {
 	usec_t idle_until = c->last_in_us + t->cfg.keepalive_idle_us;
+	bool waiting = c->tx.bytes || seq_lt(c->snd.una, c->snd.max);
 
-	if (t->now_us < idle_until) {
-		c->rtt.keepalives = 0;
+	if (t->now_us < idle_until || waiting) {
+		if (t->now_us >= idle_until)
+			idle_until = t->now_us + t->cfg.keepalive_interval_us;
 		tcp_timer_arm(t, c, TAPIR_TIMER_KEEPALIVE, idle_until);
 		return;
 	}

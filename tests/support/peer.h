@@ -134,6 +134,8 @@ enum tapir_tcp_state peer_state(const struct peer *p);
 const char *peer_states(const struct peer *p);
 struct tapir_tcp_info peer_info(const struct peer *p);	/* STATUS of p->sd */
 struct tapir_usage peer_usage(const struct peer *p);
+/* What the stack's sequence number 0 is in lines: for the RST that answers a segment without an ACK. */
+static inline int peer_zero(const struct peer *p) { return (int)-p->stack_iss; }
 /* How many events of this kind the probe was told since the stack was made, for any connection. */
 uint32_t peer_events(const struct peer *p, enum tapir_event_kind kind);
 

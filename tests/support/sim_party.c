@@ -403,7 +403,7 @@ static bool run_open(struct sim *s, struct sim_party *p)
 		end_by_force(s, p);
 		return true;
 	}
-	if (!p->eof && s->now_us >= p->read_at_us && (side->end != SIM_END_UNREAD || p->sent + p->got < side->end_after))
+	if (!p->eof && s->now_us >= p->read_at_us)
 		did |= read_some(s, p);
 	else if (!p->eof)
 		idle = s->now_us >= p->read_at_us;

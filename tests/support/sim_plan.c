@@ -109,9 +109,10 @@ static void plan_tcp(struct tapir_config *c, struct sim_rng *r, bool harsh)
 		c->rto_min_us = sim_spread(r, 10000, 1000000);
 	c->keepalive_idle_us = sim_between(r, 2, 20) * TAPIR_SEC;
 	c->keepalive_interval_us = sim_between(r, 1, 5) * TAPIR_SEC;
+	c->orphan_retries = 15;		/* a peer that does not read for minutes still gets all of it */
 	if (!harsh)
 		return;
-	c->syn_retries = c->synack_retries = c->orphan_retries = 15;
+	c->syn_retries = c->synack_retries = 15;
 	c->keepalive_probes = 20;
 }
 

@@ -23,6 +23,7 @@ static const char *replay_with = "";
 
 static void print_note(const struct sim *s, const struct sim_note *n)
 {
+	static uint8_t frame[FRAME_MAX];	/* what was not kept of it is zero */
 	struct trace_options how = {.ip_only = s->plan.ip_only, .addresses = true, .checksums = false};
 	char text[400];
 
@@ -31,7 +32,8 @@ static void print_note(const struct sim *s, const struct sim_note *n)
 		fprintf(stderr, "    connection %u side %u: %s %lld\n", n->conn, n->side, n->what, (long long)n->value);
 		return;
 	}
-	trace_format(text, sizeof text, (struct span){n->bytes, n->len < SIM_SNAP ? n->len : SIM_SNAP}, &how);
+	memcpy(frame, n->bytes, SIM_SNAP);
+	trace_format(text, sizeof text, (struct span){frame, n->len < FRAME_MAX ? n->len : FRAME_MAX}, &how);
 	fprintf(stderr, "%5u %s%s%s\n", n->len, text, n->what ? " " : "", n->what ? n->what : "");
 }
 
@@ -111,7 +113,7 @@ void sim_report(const struct sim *s)
 		for (int side = 0; side < 2; side++)
 			print_party(s, &s->parties[i][side]);
 	fprintf(stderr, "seed %llu at %.6f s: %s\n  replay: SIM_SEED=%llu %s\n", (unsigned long long)s->plan.seed,
-		(double)s->now_us / 1e6, s->failure[0] ? s->failure : "crashed", (unsigned long long)s->plan.seed, replay_with);
+		(double)s->now_us / 1e6, s->failure[0] ? s->failure : "all is well", (unsigned long long)s->plan.seed, replay_with);
 }
 
 /* --- crashes: an assertion or a sanitizer, which is told to abort --- */
@@ -127,8 +129,10 @@ static void crashed(int number)
 
 	signal(number, SIG_DFL);
 	running = NULL;
-	if (s)
+	if (s) {
+		sim_fail(s, "crashed");
 		sim_report(s);
+	}
 	raise(number);
 }
 
@@ -414,14 +418,23 @@ static bool run_programs(struct sim *s, uint8_t node)
 
 /* --- time --- */
 
-static bool turn(struct sim *s, uint8_t node)
+static bool take_and_act(struct sim *s, uint8_t node)
 {
+	struct tapir *t = s->nodes[node].t;
 	bool did = false;
 
+	tapir_tick(t, s->now_us);
+	tcp_check_all(t);
 	while (receive_one(s, node))
 		did = true;
 	did |= poll_events(s, node);
-	did |= run_programs(s, node);
+	return did | run_programs(s, node);
+}
+
+static bool send(struct sim *s, uint8_t node)
+{
+	bool did = false;
+
 	for (uint32_t i = 0; i < SENDS_AT_ONCE && send_one(s, node); i++)
 		did = true;
 	return did | poll_events(s, node);
@@ -496,23 +509,23 @@ void sim_expect_over(struct sim *s)
 		sim_fail(s, "%s is left", left);
 }
 
-/* Both stacks at one instant, until neither has anything to do. */
+/* Both stacks at one instant, until neither has anything to do. Programs on both act before either sends: SYNs that leave
+ * at the same time cross. */
 static void run_instant(struct sim *s)
 {
 	bool did = true;
 
+	running = s;
 	for (uint32_t turns = 0; did && !s->failure[0]; turns++) {
 		if (turns == TURNS_AT_ONCE) {
 			sim_fail(s, "time stands still");
 			return;
 		}
 		did = false;
-		for (uint8_t i = 0; i < 2 && !s->failure[0]; i++) {
-			running = s;
-			tapir_tick(s->nodes[i].t, s->now_us);
-			tcp_check_all(s->nodes[i].t);
-			did |= turn(s, i);
-		}
+		for (uint8_t i = 0; i < 2; i++)
+			did |= take_and_act(s, i);
+		for (uint8_t i = 0; i < 2; i++)
+			did |= send(s, i);
 		s->turns++;
 	}
 }
