@@ -24,7 +24,9 @@ void inferred_begin(struct inferred *c, const struct trace_tcp *first)
 	bool opens = first->syn && !first->has_ack, seen_late = !first->syn && !first->rst;
 	/* A SYN with ACK answers one that was not seen. */
 	bool answers = first->syn && first->has_ack;
-	*c = (struct inferred){ .side = { { .who = answers ? first->dst : first->src }, { .who = answers ? first->src : first->dst } } };
+	*c = (struct inferred){ .side = { { .who = first->src }, { .who = first->dst } } };
+	if (answers)
+		*c = (struct inferred){ .side = { { .who = first->dst }, { .who = first->src } } };
 	c->side[0].state = answers ? TAPIR_TCP_SYN_SENT : seen_late ? TAPIR_TCP_ESTABLISHED : TAPIR_TCP_CLOSED;
 	c->side[1].state = opens ? TAPIR_TCP_LISTEN : answers ? TAPIR_TCP_SYN_RCVD : c->side[0].state;
 }

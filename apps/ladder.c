@@ -23,7 +23,7 @@ static const struct option_line own_options[] = {
 static const char about[] =
 	"Draws each TCP connection in FILE, a pcap or pcapng file, as a ladder: when, the state of the side that opened, the\n"
 	"segment and which way it went, the state of the other side, both after it arrived. The states are told from the\n"
-	"segments by figure 5 of RFC 9293; numbers count from the first ones of the connection. TIME-WAIT ends unseen.\n";
+	"segments by RFC 9293 3.3.2 figure 5; numbers count from the first ones of the connection. TIME-WAIT ends unseen.\n";
 
 static const char examples[] =
 	"  tapir ladder wire.pcap\n"
@@ -114,6 +114,23 @@ static bool count_segment(struct conn *c, const struct trace_tcp *s, int from)
 	return true;
 }
 
+/* Leaves out of "S 0:0(0) win 64240 <mss 1460,sackOK,TS val 1 ecr 0,nop,wscale 7>" what tells nothing here: padding, the
+ * timestamps' values; and, when it is no SYN, all of the options and the window, whose scale the reader would have to know. */
+static void shorten(char *text, bool syn)
+{
+	char *options = strstr(text, " <"), *win = strstr(text, " win "), *end;
+	if (!syn) {
+		if (win)
+			*win = '\0';
+		return;
+	}
+	for (char *nop; options && (nop = strstr(options, "nop,"));)
+		memmove(nop, nop + 4, strlen(nop + 4) + 1);
+	char *val = options ? strstr(options, " val ") : NULL;
+	if (val && (end = strpbrk(val, ",>")))
+		memmove(val, end, strlen(end) + 1);
+}
+
 static void write_text(const struct ladder *l, const struct conn *c, struct rung *r, struct span frame, bool syn)
 {
 	const struct inferred_side *sender = &c->inferred.side[r->from], *other = &c->inferred.side[!r->from];
@@ -121,9 +138,7 @@ static void write_text(const struct ladder *l, const struct conn *c, struct rung
 		.ip_only = l->ip_only, .relative = true, .seq_base = sender->iss, .ack_base = other->has_iss ? other->iss : 0,
 	};
 	trace_format(r->text, sizeof r->text, frame, &how);
-	char *options = strstr(r->text, " <");
-	if (options && !syn)		/* the same timestamps on every rung tell nothing */
-		*options = '\0';
+	shorten(r->text, syn);
 }
 
 static void take_segment(struct ladder *l, const struct trace_tcp *s, struct span frame, usec_t at_us)
@@ -195,8 +210,8 @@ static void print_rung(const struct rung *r, int width)
 	int rest = width - (int)strlen(r->text);
 	memset(dashes, '-', sizeof dashes);
 	if (r->from < 0) {
-		printf("%11s  %-12s  %" PRIu64 " segment%s with %" PRIu64 " bytes one way, %" PRIu64 " the other\n", "", "...", r->count,
-		       r->count == 1 ? "" : "s", r->bytes[0], r->bytes[1]);
+		printf("%11s  %-12s  %" PRIu64 " segment%s with %" PRIu64 " bytes one way, %" PRIu64 " the other\n", "", "...",
+		       r->count, r->count == 1 ? "" : "s", r->bytes[0], r->bytes[1]);
 		return;
 	}
 	printf("%4" PRIu64 ".%06" PRIu64 "  %-12s  ", (uint64_t)(r->at_us / TAPIR_SEC), (uint64_t)(r->at_us % TAPIR_SEC),

@@ -75,7 +75,8 @@ static void say(const struct nc *n, const char *what, const struct tapir_endpoin
 {
 	char text[TAPIR_ADDR_TEXT];
 	if (n->verbose)
-		fprintf(stderr, "tapir nc: %s %s port %u (%s)\n", what, tapir_addr_format(&who->addr, text), who->port, protocol(n));
+		fprintf(stderr, "tapir nc: %s %s port %u (%s)\n", what, tapir_addr_format(&who->addr, text), who->port,
+			protocol(n));
 }
 
 static void over(struct nc *n, int code)

@@ -25,6 +25,14 @@ bool netif_same_net(const struct tapir_addr *a, const struct tapir_addr *b, uint
 	return ((to_u32(a) ^ to_u32(b)) & mask(len)) == 0;
 }
 
+struct tapir_addr netif_neighbour(const struct tapir_addr *addr, uint8_t prefix_len)
+{
+	uint32_t ip = (to_u32(addr) & mask(prefix_len)) + 1;
+	if (ip == to_u32(addr))
+		ip++;
+	return tapir_ipv4((uint8_t)(ip >> 24), (uint8_t)(ip >> 16), (uint8_t)(ip >> 8), (uint8_t)ip);
+}
+
 /* One ioctl on the interface called name. */
 static int request(const char *name, unsigned long what, struct ifreq *ifr)
 {

@@ -16,5 +16,7 @@ int netif_set_mtu(const char *name, int mtu);
 int netif_set_up(const char *name);
 /* Are a and b the same in their first len bits? */
 bool netif_same_net(const struct tapir_addr *a, const struct tapir_addr *b, uint8_t len);
+/* An address for the kernel in the network of a stack that has addr: the lowest that is not addr. */
+struct tapir_addr netif_neighbour(const struct tapir_addr *addr, uint8_t prefix_len);
 
 #endif

@@ -83,7 +83,6 @@ static void tune(struct tapir_config *c)
 	c->max_conns = 32768;
 	c->small_frames = 16384;
 	c->large_frames = 512;
-	c->backlog = 4096;
 }
 
 static void tune_alone(struct tapir_config *c)

@@ -41,24 +41,12 @@ static bool bring_up(const struct station *s)
 			o->tap, tapir_addr_format(&o->up_addr, text), o->up_prefix_len, strerror(-error));
 }
 
-/* An address for the kernel in the stack's network: the lowest that is not the stack's own. */
-static struct tapir_addr neighbour(const struct options *o)
-{
-	struct tapir_addr a = o->addr;
-	for (unsigned bit = o->prefix_len; bit < 32; bit++)
-		a.b[12 + bit / 8] = (uint8_t)(a.b[12 + bit / 8] & ~(0x80 >> bit % 8));
-	a.b[15] |= 1;
-	if (tapir_addr_equal(&a, &o->addr))
-		a.b[15] = (uint8_t)(a.b[15] + 1);
-	return a;
-}
-
 /* A TAP that the kernel does not use yet is the commonest reason why nothing answers: say what to type. */
 static void say_how_to_reach(const struct station *s)
 {
 	const struct options *o = s->options;
 	struct netif n = netif_look(o->tap);
-	struct tapir_addr kernel = neighbour(o);
+	struct tapir_addr kernel = netif_neighbour(&o->addr, o->prefix_len);
 	char ours[TAPIR_ADDR_TEXT], theirs[TAPIR_ADDR_TEXT];
 	tapir_addr_format(&o->addr, ours);
 	if (n.enslaved || (n.up && n.has_addr && netif_same_net(&n.addr, &o->addr, n.prefix_len)))

@@ -1,4 +1,4 @@
-/* utf8.h: characters in bytes that arrive in pieces. Bytes that are not UTF-8 (RFC 3629) count as characters of their own, so
+/* utf8.h: characters in bytes that arrive in pieces. Bytes that are not UTF-8 (RFC 3629 3) count as characters of their own, so
  * that nothing is ever lost. */
 #ifndef UTF8_H
 #define UTF8_H

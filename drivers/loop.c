@@ -309,26 +309,28 @@ static int turn(struct loop *l, usec_t due_us)
 	return loop_settle(l);
 }
 
+/* Between turns the program may have called into the stack: that goes out before the loop waits. */
+static int settle_before(struct loop *l)
+{
+	assert(loop_is_owner(l));
+	l->now_us = loop_clock_us();
+	tapir_tick(l->stack, l->now_us);
+	return loop_settle(l);
+}
+
 int loop_turn(struct loop *l, usec_t timeout_us)
 {
-	usec_t start_us;
-	int result;
+	int result = settle_before(l);
 
-	assert(loop_is_owner(l));
-	result = loop_settle(l);	/* what the program did since the last turn is sent before the wait */
 	if (result < 0)
 		return result;
-	if (timeout_us == 0)
-		return turn(l, 0);
-	start_us = timeout_us == USEC_NEVER ? 0 : loop_clock_us();
-	return turn(l, timeout_us > USEC_NEVER - start_us ? USEC_NEVER : start_us + timeout_us);
+	return turn(l, timeout_us > USEC_NEVER - l->now_us ? USEC_NEVER : l->now_us + timeout_us);
 }
 
 int loop_run(struct loop *l)
 {
-	int result = 0;
+	int result = settle_before(l);
 
-	assert(loop_is_owner(l));
 	while (result == 0 && !atomic_exchange(&l->stop, false))
 		result = turn(l, USEC_NEVER);
 	return result;

@@ -279,8 +279,9 @@ struct tapir_config {
 	usec_t rto_max_us;		/* default 60 s (RFC 6298 2.5) */
 	uint8_t syn_retries;		/* SYN retransmissions before ETIMEDOUT; default 7: over 3 min (RFC 9293 3.8.3 MUST-23) */
 	uint8_t synack_retries;		/* default 5 */
-	uint8_t retries1;		/* R1: advise IP of a suspect route; default 3 (RFC 9293 3.8.3 SHLD-9) */
-	uint8_t retries2;		/* R2: retransmissions before ETIMEDOUT; default 15 (RFC 9293 3.8.3 SHLD-10) */
+	uint8_t retries1;		/* R1: advise IP of a suspect route; default 3 (RFC 9293 3.8.3 MUST-20, SHLD-10) */
+	uint8_t retries2;		/* R2: retransmissions before ETIMEDOUT, 255: for ever; default 15, 15 minutes or so (RFC
+					 * 9293 3.8.3 SHLD-11); TAPIR_TCP_RETRIES sets it for one socket */
 	uint8_t orphan_retries;		/* the same when no program holds the connection any more; default 8 */
 	uint16_t initial_window;	/* segments; default 10 (RFC 6928) */
 	usec_t delack_us;		/* delayed ACK; 0: acknowledge each segment at once; default 40 ms (RFC 9293 3.8.6.3) */
@@ -468,6 +469,8 @@ enum tapir_opt {
 	TAPIR_IP_TTL, TAPIR_IP_TOS,
 	TAPIR_TCP_NODELAY,		/* 1: no Nagle (RFC 9293 3.7.4 MUST-17) */
 	TAPIR_TCP_MAXSEG,		/* get: the effective send MSS */
+	TAPIR_TCP_RETRIES,		/* R2: retransmissions before ETIMEDOUT, 0 to 254; -1: for ever (RFC 9293 3.8.3
+					 * MUST-21); default config.retries2 */
 };
 int tapir_setsockopt(struct tapir *t, tapir_sd sd, enum tapir_opt opt, int value);
 int tapir_getsockopt(struct tapir *t, tapir_sd sd, enum tapir_opt opt, int *value);

@@ -114,14 +114,14 @@ static struct reass *reass_find(struct ip *ip, const struct ipv4_header *h)
 static struct reass *reass_new(struct tapir *t, const struct ip_packet *pkt, const struct ipv4_header *h)
 {
 	struct ip *ip = t->ip;
-	struct tapir_frame *f;
+	struct tapir_frame *f = ip->reass ? ip_frame_get(t, IP_PAYLOAD_MAX) : NULL;
 	struct reass *r;
 
-	if (!ip->reass && ip->reass_first) {
+	if (!f && ip->reass_first) {		/* of either there is none left: the oldest gives way */
 		verdict_count(t, DROP_FRAG_LIMIT, ip->reass_first->seen);
 		give_up(t, ip->reass_first);
+		f = ip_frame_get(t, IP_PAYLOAD_MAX);
 	}
-	f = ip_frame_get(t, IP_PAYLOAD_MAX);
 	if (!f)
 		return NULL;
 	r = ip->reass;

@@ -22,6 +22,7 @@ static const struct option_rule { enum who get, set; int min, max; } rules[] = {
 	[TAPIR_IP_TOS] = {BOTH, BOTH, 0, 255},
 	[TAPIR_TCP_NODELAY] = {STREAM, STREAM, INT32_MIN, INT32_MAX},
 	[TAPIR_TCP_MAXSEG] = {.get = STREAM},
+	[TAPIR_TCP_RETRIES] = {STREAM, STREAM, -1, 254},
 };
 #define OPTION_COUNT ((int)(sizeof rules / sizeof rules[0]))
 
@@ -37,6 +38,7 @@ static void set(struct socket_options *o, enum tapir_opt opt, int value)
 	case TAPIR_IP_TTL: o->ttl = (uint8_t)value; break;
 	case TAPIR_IP_TOS: o->tos = (uint8_t)value; break;
 	case TAPIR_TCP_NODELAY: o->nodelay = value != 0; break;
+	case TAPIR_TCP_RETRIES: o->retries = value < 0 ? UINT8_MAX : (uint8_t)value; break;
 	case TAPIR_SO_TYPE: case TAPIR_SO_ERROR: case TAPIR_SO_ACCEPTCONN: case TAPIR_TCP_MAXSEG:
 		assert(false);		/* the rules have no setter */
 	}
@@ -84,6 +86,7 @@ static int get(struct socket *s, enum tapir_opt opt)
 	case TAPIR_IP_TOS: return o->tos;
 	case TAPIR_TCP_NODELAY: return o->nodelay;
 	case TAPIR_TCP_MAXSEG: return max_segment(s);
+	case TAPIR_TCP_RETRIES: return o->retries == UINT8_MAX ? -1 : o->retries;
 	}
 	return 0;
 }

@@ -16,6 +16,7 @@ enum socket_list_id {
 	LIST_DISPATCH_0,	/* changed; has handlers: one of the two is being served by tapir_dispatch, the other collects */
 	LIST_DISPATCH_1,
 	LIST_MEMORY,		/* a send found no buffer or no room in the output queue: changed when there is some */
+	LIST_BORROWED,		/* a borrowed send found no descriptor for its bytes: changed when there is one */
 	LIST_SLOT,		/* an accept found the table full: changed when a socket is closed */
 	LIST_COUNT
 };
@@ -24,6 +25,7 @@ struct socket_list { struct socket *head, *tail; };
 struct socket_options {
 	uint32_t sndbuf, rcvbuf;
 	uint8_t ttl, tos;
+	uint8_t retries;		/* R2; UINT8_MAX: for ever */
 	bool nodelay, keepalive, reuse, broadcast;
 	bool abort_on_close;		/* SO_LINGER 0 */
 };

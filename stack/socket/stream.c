@@ -15,6 +15,7 @@ void stream_apply_options(struct tapir *t, struct socket *s)
 	l->sndbuf = s->opt.sndbuf;
 	l->ttl = s->opt.ttl;
 	l->tos = s->opt.tos;
+	l->retries = s->opt.retries;
 	l->nodelay = s->opt.nodelay;
 	l->keepalive = s->opt.keepalive;
 	if (!c)
@@ -23,6 +24,7 @@ void stream_apply_options(struct tapir *t, struct socket *s)
 	c->sndbuf = s->opt.sndbuf;
 	c->ttl = s->opt.ttl;
 	c->tos = s->opt.tos;
+	c->retries = s->opt.retries;
 	c->nodelay = s->opt.nodelay;
 	if (c->keepalive != s->opt.keepalive)
 		tcp_set_keepalive(t, c, s->opt.keepalive);
@@ -149,7 +151,8 @@ int64_t tapir_send_borrowed(struct tapir *t, tapir_sd sd, const void *p, size_t 
 		return TAPIR_EINVAL;
 	f = frame_get_borrowed(&t->frames, p, (uint32_t)n);
 	if (!f) {
-		send_was_short(t, s);
+		s->wants_drain = true;
+		socket_wait(t, s, LIST_BORROWED);
 		return TAPIR_EAGAIN;
 	}
 	f->u.borrowed.done = done;
@@ -295,7 +298,7 @@ bool stream_can_send(const struct socket *s)
 	const struct tcp_conn *c = s->u.tcp.conn;
 
 	return c && (c->state == TCP_ESTABLISHED || c->state == TCP_CLOSE_WAIT) && s->list != LIST_MEMORY &&
-	       tcp_send_room(c) > 0;
+	       s->list != LIST_BORROWED && tcp_send_room(c) > 0;
 }
 
 static int poll_open(const struct socket *s)

@@ -148,15 +148,24 @@ static bool has_memory(struct tapir *t)
 	return f && udp_can_send(t);
 }
 
-bool sockets_wake(struct tapir *t)
+static bool wake(struct tapir *t, enum socket_list_id list)
 {
 	struct socket *s;
 
-	if (!t->sockets->lists[LIST_MEMORY].head || !has_memory(t))
-		return false;
-	while ((s = socket_pop(t, LIST_MEMORY)))
+	while ((s = socket_pop(t, list)))
 		socket_changed(t, s);
 	return true;
+}
+
+bool sockets_wake(struct tapir *t)
+{
+	bool woke = false;
+
+	if (t->sockets->lists[LIST_MEMORY].head && has_memory(t))
+		woke = wake(t, LIST_MEMORY);
+	if (t->sockets->lists[LIST_BORROWED].head && t->frames.borrowed.free)
+		woke |= wake(t, LIST_BORROWED);
+	return woke;
 }
 
 /* --- upcalls from tcp/ and udp/ --- */

@@ -26,6 +26,8 @@ static bool check_timestamp(struct tapir *t, struct tcp_conn *c, struct tcp_arri
 {
 	if (!c->ts_on || a->seg.flags & TCP_RST)
 		return true;
+	if (!a->seg.opt.has_ts && a->seg.flags & TCP_SYN)	/* a peer that has started anew: RFC 5961 4.2 answers it */
+		return true;
 	if (!a->seg.opt.has_ts)
 		return drop(a, DROP_TCP_NO_TIMESTAMP);
 	if (!paws_rejects(t, c, &a->seg))
@@ -435,6 +437,7 @@ static bool eighth_check_fin(struct tapir *t, struct tcp_conn *c, struct tcp_arr
 		return true;
 	c->fin_rcvd = true;
 	c->rcv.nxt = seq_add(c->rcv.nxt, 1);
+	tcp_reass_clear(t, c);		/* there is no text beyond a FIN, whatever the peer has sent */
 	tcp_owe_ack(t, c, "RFC 9293 3.10.7.4 eighth: FIN");
 	switch (c->state) {
 	case TCP_SYN_RCVD: case TCP_ESTABLISHED:

@@ -192,9 +192,5 @@ seq_t tcp_fin_seq(const struct tcp_conn *c)
 
 uint32_t tcp_rcv_wnd(const struct tcp_conn *c)
 {
-	uint32_t unit = (uint32_t)1 << c->rcv.shift;
-
-	if (seq_leq(c->rcv.adv, c->rcv.nxt))
-		return 0;
-	return (seq_sub(c->rcv.adv, c->rcv.nxt) + unit - 1) & ~(unit - 1);
+	return seq_gt(c->rcv.adv, c->rcv.nxt) ? seq_sub(c->rcv.adv, c->rcv.nxt) : 0;
 }

@@ -61,6 +61,7 @@ static void inherit(struct tcp_conn *c, const struct tcp_listener *l)
 	c->rcvbuf = l->rcvbuf;
 	c->ttl = l->ttl;
 	c->tos = l->tos;
+	c->retries = l->retries;
 	c->nodelay = l->nodelay;
 	c->keepalive = l->keepalive;
 }

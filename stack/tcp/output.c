@@ -124,10 +124,18 @@ static bool nagle_holds(const struct tapir *t, const struct tcp_conn *c)
 	return t->cfg.nagle && !c->nodelay && !c->fin_queued && tcp_flight(c) > 0 && seq_geq(c->snd.nxt, c->snd.max);
 }
 
+/* RFC 5681 3.2 step 1, RFC 3042: the first two duplicate ACKs each let a segment more out, if it is new text. */
+static uint32_t congestion_window(const struct tcp_conn *c)
+{
+	bool limited_transmit = !c->loss.fast && seq_geq(c->snd.nxt, c->snd.max);
+
+	return c->cc.cwnd + (limited_transmit ? min_u32(c->loss.dup_acks, 2) * c->snd.mss : 0);
+}
+
 /* How much of `unsent` the sender's rules against silly windows let go now (RFC 9293 3.8.6.2.1, MUST-38). */
 static uint32_t text_to_send(const struct tapir *t, const struct tcp_conn *c, uint32_t unsent)
 {
-	uint32_t usable = send_window_left(c, min_u32(c->snd.wnd, c->cc.cwnd));
+	uint32_t usable = send_window_left(c, min_u32(c->snd.wnd, congestion_window(c)));
 	uint32_t len = min_u32(min_u32(unsent, usable), frame_text_max(t, c));
 	uint32_t segment = segment_text_max(c), whole = len / segment * segment;
 
@@ -136,7 +144,8 @@ static uint32_t text_to_send(const struct tapir *t, const struct tcp_conn *c, ui
 			return whole;					/* (1) */
 		if (len == unsent)
 			return 0;					/* Nagle */
-		return tcp_flight(c) == 0 && len >= c->snd.max_wnd / 2 ? len : 0;	/* (3) */
+		/* (3); and what was sent before and the window has since shrunk to goes again (RFC 9293 3.8.6, SHLD-16) */
+		return tcp_flight(c) == 0 && (len >= c->snd.max_wnd / 2 || seq_lt(c->snd.nxt, c->snd.max)) ? len : 0;
 	}
 	return len;							/* (2) */
 }
@@ -191,6 +200,8 @@ static bool plan_text(struct tapir *t, struct tcp_conn *c, struct plan *p)
 	if (unsent && offset == 0 && t->now_us - c->last_out_us > c->rtt.rto_us)	/* RFC 5681 4.1: idle too long */
 		c->cc.cwnd = min_u32(c->cc.cwnd, (uint32_t)t->cfg.initial_window * c->snd.mss);
 	*p = (struct plan){.at = c->snd.nxt, .flags = TCP_ACK, .why = "RFC 9293 3.8.6.2.1: text within the windows"};
+	if (seq_lt(c->snd.nxt, c->snd.max))
+		p->why = "RFC 6298 5.4, RFC 1191 6.4: again, what was lost or too large";
 	p->len = text_to_send(t, c, unsent);
 	c->cwnd_limited = p->len < unsent && c->cc.cwnd < c->snd.wnd;
 	left = send_window_left(c, c->snd.wnd);
@@ -280,15 +291,20 @@ static uint16_t window_field(const struct tcp_conn *c, uint8_t flags)
 	return (uint16_t)min_u32(flags & TCP_SYN ? wnd : wnd >> c->rcv.shift, 65535);
 }
 
+/* The edge moves by whole units of the scaled field, so that it is where the peer sees it. What is left of the window
+ * later need not be a whole number of them: the field then says a little less, and text up to the edge is still taken
+ * (RFC 7323 2.4). */
 static void move_window(const struct tapir *t, struct tcp_conn *c, uint8_t flags)
 {
+	uint32_t offer = tcp_window_to_offer(c) >> c->rcv.shift << c->rcv.shift;
+
 	c->rcv.mss_offered = (uint16_t)(t->cfg.mtu - IP_TCP_HEADERS);
 	if (c->state == TCP_SYN_SENT)
 		tcp_set_shift(t, c);
 	if (flags & TCP_SYN)
 		c->rcv.adv = seq_add(c->rcv.nxt, min_u32(c->rcvbuf, 65535));
 	else
-		c->rcv.adv = seq_max(c->rcv.adv, seq_add(c->rcv.nxt, tcp_window_to_offer(c)));
+		c->rcv.adv = seq_max(c->rcv.adv, seq_add(c->rcv.nxt, offer));
 }
 
 static void add_text(const struct tcp_conn *c, struct plan *p, struct tapir_out *out)

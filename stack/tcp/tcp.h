@@ -27,7 +27,7 @@ struct tcp_listener {
 	struct tcp_queue accept;		/* established, waiting for accept(), oldest first */
 	uint16_t accepted, backlog;		/* how many wait, and how many may */
 	uint32_t rcvbuf, sndbuf;		/* for its connections, as the following */
-	uint8_t ttl, tos;
+	uint8_t ttl, tos, retries;
 	bool nodelay, keepalive;
 	void *owner;				/* the socket */
 };
@@ -83,7 +83,7 @@ struct tcp_conn {
 	bool ts_on, sack_on, ws_on;		/* agreed in the handshake */
 	bool nodelay, keepalive, rcv_shutdown;
 	bool urgent;				/* urgent text lies ahead of what the user has consumed */
-	uint8_t ttl, tos;
+	uint8_t ttl, tos, retries;		/* retries: R2 (RFC 9293 3.8.3); UINT8_MAX: for ever */
 	struct tcp_owed owed;
 
 	struct stream tx;			/* SND.UNA on: unacknowledged, then unsent */

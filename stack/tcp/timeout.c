@@ -3,6 +3,8 @@
 #include <stddef.h>
 #include "internal.h"
 
+#define FOR_EVER UINT8_MAX	/* as an R2: no count of retransmissions is too many (RFC 9293 3.8.3 MUST-21) */
+
 static usec_t earliest(const struct tcp_conn *c)
 {
 	usec_t due = USEC_NEVER;
@@ -36,13 +38,12 @@ static void give_up(struct tapir *t, struct tcp_conn *c)
 	tcp_conn_end(t, c, c->soft_error ? c->soft_error : TAPIR_ETIMEDOUT);
 }
 
+/* R2 (RFC 9293 3.8.3): of an attempt to open, which a crossing SYN does not shorten (MUST-23); of an orphan; or the user's. */
 static uint8_t retry_limit(const struct tapir *t, const struct tcp_conn *c)
 {
-	if (c->state == TCP_SYN_SENT)
-		return t->cfg.syn_retries;
-	if (c->state == TCP_SYN_RCVD)
-		return t->cfg.synack_retries;
-	return c->owner || c->listener ? t->cfg.retries2 : t->cfg.orphan_retries;
+	if (c->state == TCP_SYN_SENT || c->state == TCP_SYN_RCVD)
+		return c->active ? t->cfg.syn_retries : t->cfg.synack_retries;
+	return c->owner || c->listener ? c->retries : t->cfg.orphan_retries;
 }
 
 static usec_t backed_off(const struct tapir *t, const struct tcp_conn *c, uint8_t times)
@@ -56,12 +57,13 @@ static usec_t backed_off(const struct tapir *t, const struct tcp_conn *c, uint8_
 
 static void rto_fires(struct tapir *t, struct tcp_conn *c)
 {
-	if (c->rtt.backoff >= retry_limit(t, c)) {
+	uint8_t limit = retry_limit(t, c);
+
+	if (c->rtt.backoff >= limit && limit < FOR_EVER) {
 		give_up(t, c);
 		return;
 	}
-	c->rtt.backoff++;
-	if (c->rtt.backoff == t->cfg.retries1)
+	if (c->rtt.backoff < UINT8_MAX && ++c->rtt.backoff == t->cfg.retries1)
 		ip_doubt(t, &c->peer.addr);
 	c->rtt.rto_us = (uint32_t)backed_off(t, c, 1);	/* until a new sample (RFC 6298 5.5) */
 	c->rtt.timed_at_us = USEC_NEVER;
@@ -76,7 +78,8 @@ static void persist_fires(struct tapir *t, struct tcp_conn *c)
 	bool orphan = !c->owner && !c->listener;
 	bool silent = t->now_us - c->last_in_us > 2 * t->cfg.rto_max_us;
 
-	if ((orphan && c->rtt.probes >= t->cfg.orphan_retries) || (silent && c->rtt.probes >= t->cfg.retries2)) {
+	if ((orphan && c->rtt.probes >= t->cfg.orphan_retries) ||
+	    (silent && c->rtt.probes >= c->retries && c->retries < FOR_EVER)) {
 		tcp_reset_conn(t, c, c->snd.max);
 		give_up(t, c);
 		return;

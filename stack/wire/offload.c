@@ -29,18 +29,13 @@ static uint64_t sum_out(const struct tapir_out *out)
 	return sum;
 }
 
-static void check_offsets(const struct tapir_out *out)
-{
-	assert(out->offload.csum_start + out->offload.csum_offset + 2 <= out->head_len);
-}
-
 void out_finish(struct tapir_out *out, const struct tapir_offload_caps *caps)
 {
 	struct tapir_offload *o = &out->offload;
 
 	if (o->csum != TAPIR_CSUM_PARTIAL || caps->csum)
 		return;
-	check_offsets(out);
+	assert(o->csum_start + o->csum_offset + 2 <= out->head_len);
 	store(out->head + out->head_at + o->csum_start + o->csum_offset, sum_out(out));
 	o->csum = TAPIR_CSUM_NONE;
 	o->csum_start = o->csum_offset = 0;
@@ -59,7 +54,7 @@ void tapir_out_copy(const struct tapir_out *out, uint8_t *buf, bool keep_partial
 	}
 	if (o->csum != TAPIR_CSUM_PARTIAL || keep_partial)
 		return;
-	check_offsets(out);
+	assert(o->csum_start + o->csum_offset + 2u <= out->len);
 	summed = span_from(span_of(buf, out->len), o->csum_start);
 	store(buf + o->csum_start + o->csum_offset, checksum_add(0, summed));
 }

@@ -157,23 +157,6 @@ START_TEST(many_connections_come_from_one_listen)
 }
 END_TEST
 
-/* RFC 9293 3.9.1.1: a listener for one address is nearer than one for any. */
-START_TEST(a_specific_listener_comes_before_one_for_any_address)
-{
-	struct peer p = listening(_i), specific = closed(_i);
-	struct tapir_endpoint local = {tapir_ipv4(10, 0, 0, 2), STACK_PORT};
-
-	p = specific;
-	p.listener = tapir_socket(p.t, TAPIR_SOCK_STREAM);
-	ck_assert_error(tapir_bind(p.t, p.listener, &local), 0);
-	ck_assert_error(tapir_listen(p.t, p.listener, 1), 0);
-	peer_opens(&p);
-	ck_assert_int_eq(tapir_poll(p.t, p.listener), TAPIR_POLLIN);
-	ck_assert_error(tapir_close(p.t, p.listener), 0);
-	peer_expects(&p, "R 1:1(0)");
-}
-END_TEST
-
 /* RFC 9293 3.10.7.2 third: the accept queue is full: SYNs are dropped without an answer and the peer tries again; the ACK of a
  * handshake that is under way is dropped too, and the SYN-ACK is sent again. */
 START_TEST(a_full_accept_queue_drops_syns_and_final_acks_until_there_is_room)
@@ -233,7 +216,6 @@ Suite *suite(void)
 		anything_else_in_listen_is_dropped,
 		a_syn_to_or_from_a_group_address_in_listen_is_dropped_silently,
 		many_connections_come_from_one_listen,
-		a_specific_listener_comes_before_one_for_any_address,
 		a_full_accept_queue_drops_syns_and_final_acks_until_there_is_room,
 		a_full_syn_queue_forgets_the_oldest_half_open_connection,
 		NULL

@@ -123,6 +123,7 @@ struct sim {
 	struct sim_node nodes[2];
 	struct sim_wire *wire;		/* SIM_LINK_WIRE; else NULL */
 	usec_t now_us;
+	bool settled;			/* nothing more will happen at now_us */
 	struct sim_party parties[SIM_CONNS][2];
 	bool broken[SIM_CONNS];		/* a side has ended by force: the other may see errors */
 	bool verbose;			/* print each note at once */

@@ -535,8 +535,10 @@ bool sim_run(struct sim *s, usec_t limit_us)
 	for (;;) {
 		usec_t next;
 
-		run_instant(s);
+		if (!s->settled)
+			run_instant(s);
 		running = NULL;
+		s->settled = true;
 		if (s->failure[0])
 			return false;
 		if (sim_is_over(s))
@@ -550,5 +552,6 @@ bool sim_run(struct sim *s, usec_t limit_us)
 			return true;
 		/* A wheel may ask to be called at the instant that it has just had. */
 		s->now_us = next > s->now_us ? next : s->now_us + 1;
+		s->settled = false;
 	}
 }

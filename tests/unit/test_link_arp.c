@@ -439,6 +439,10 @@ START_TEST(a_flood_of_requests_fills_the_cache_only_to_its_limit_and_costs_nobod
 {
 	struct tapir_usage u;
 
+	host_end();
+	host_config_ethernet()->prefix_len = 8;
+	t = host_begin();
+	host_says_all();
 	use_neighbour();
 	for (uint32_t i = 0; i < FLOOD; i++) {
 		hears(request_from(flooder(i), stranger_mac));
