@@ -25,13 +25,13 @@ SAN_FLAG := -fsanitize=address,undefined -fno-sanitize-recover=all
 STACK    := $(sort $(wildcard stack/*.c stack/*/*.c))
 DRIVERS  := $(sort $(wildcard drivers/*.c))
 EXAMPLES := $(sort $(wildcard apps/example_*.c))
-APPS     := $(filter-out $(EXAMPLES),$(sort $(wildcard apps/*.c)))
+APPS     := $(filter-out $(EXAMPLES) apps/tapir.c,$(sort $(wildcard apps/*.c)))
 SUPPORT  := $(filter-out tests/support/runner.c,$(sort $(wildcard tests/support/*.c)))
 TESTS    := $(sort $(wildcard tests/unit/*.c tests/rfc/*.c tests/sim/*.c))
 FUZZERS  := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 
 LIBS     := $(B)/libdrivers.a $(B)/libtapir.a
-PROGRAMS := $(if $(APPS),$(B)/tapir) $(EXAMPLES:apps/%.c=$(B)/%)
+PROGRAMS := $(B)/tapir $(EXAMPLES:apps/%.c=$(B)/%)
 
 # V=1 shows whole commands.
 Q   := $(if $(V),,@)
@@ -53,19 +53,20 @@ $(B)/obj/%.o: %.c
 # q, not r: two files of one name in different folders are both members.
 $(B)/libtapir.a: $(STACK:%.c=$(B)/obj/%.o)
 $(B)/libdrivers.a: $(DRIVERS:%.c=$(B)/obj/%.o)
+$(B)/libapps.a: $(APPS:%.c=$(B)/obj/%.o)
 $(B)/libsupport.a: $(SUPPORT:%.c=$(B)/obj/%.o)
 $(B)/%.a:
 	@mkdir -p $(@D)
 	@rm -f $@
 	$(Q)$(AR) qcs $@ $^
 
-$(B)/tapir: $(APPS:%.c=$(B)/obj/%.o) $(LIBS)
+$(B)/tapir: $(B)/obj/apps/tapir.o $(B)/libapps.a $(LIBS)
 	@$(SAY)
 	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
 $(B)/example_%: $(B)/obj/apps/example_%.o $(LIBS)
 	@$(SAY)
 	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
-$(B)/tests/%: $(B)/obj/tests/%.o $(B)/obj/tests/support/runner.o $(B)/libsupport.a $(LIBS)
+$(B)/tests/%: $(B)/obj/tests/%.o $(B)/obj/tests/support/runner.o $(B)/libsupport.a $(B)/libapps.a $(LIBS)
 	@$(SAY)
 	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(CHECK) $(LDLIBS)
 $(B)/fuzzers/%: $(B)/obj/tests/fuzz/%.o $(B)/libsupport.a $(LIBS)

@@ -102,7 +102,7 @@ struct tapir_frame *frame_get_headroom(struct frame_pools *p, uint32_t n)
 /* What a program's queued bytes leave of a pool, for frames that arrive. */
 static uint32_t reserve(const struct frame_pool *pool)
 {
-	return pool->count / 8;
+	return max_u32(pool->count / 8, 1);
 }
 
 struct tapir_frame *frame_get_for_queue(struct frame_pools *p, uint32_t n)
@@ -112,6 +112,13 @@ struct tapir_frame *frame_get_for_queue(struct frame_pools *p, uint32_t n)
 	if (f || n > FRAME_LARGE)
 		return f;
 	return pool_get(&p->large, reserve(&p->large));
+}
+
+bool frame_may_stay(const struct frame_pools *p, const struct tapir_frame *f)
+{
+	const struct frame_pool *pool = f->cap == FRAME_SMALL ? &p->small : &p->large;
+
+	return pool->count - pool->used >= reserve(pool);
 }
 
 struct tapir_frame *frame_get_borrowed(struct frame_pools *p, const uint8_t *bytes, uint32_t n)

@@ -26,6 +26,8 @@ struct tapir_frame *frame_get(struct frame_pools *p, uint32_t n);
 struct tapir_frame *frame_get_headroom(struct frame_pools *p, uint32_t n);
 /* As frame_get, for a program's queued bytes: NULL already when 1/8 of the pool is left, so that frames can arrive. */
 struct tapir_frame *frame_get_for_queue(struct frame_pools *p, uint32_t n);
+/* True if a frame that arrived may stay, in a program's queue: 1/8 of its pool is left for the next ones. */
+bool frame_may_stay(const struct frame_pools *p, const struct tapir_frame *f);
 /* Descriptor without storage, over the program's bytes (tapir_send_borrowed); never pushed or filled. cap is n. */
 struct tapir_frame *frame_get_borrowed(struct frame_pools *p, const uint8_t *bytes, uint32_t n);
 /* Gives a frame back; calls u.borrowed.done for a borrowed one. NULL is allowed. */

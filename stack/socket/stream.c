@@ -25,7 +25,8 @@ void stream_apply_options(struct tapir *t, struct socket *s)
 	c->ttl = s->opt.ttl;
 	c->tos = s->opt.tos;
 	c->retries = s->opt.retries;
-	c->nodelay = s->opt.nodelay;
+	if (c->nodelay != s->opt.nodelay)
+		tcp_set_nodelay(t, c, s->opt.nodelay);
 	if (c->keepalive != s->opt.keepalive)
 		tcp_set_keepalive(t, c, s->opt.keepalive);
 }

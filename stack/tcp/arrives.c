@@ -59,8 +59,7 @@ static enum tapir_verdict syn_sent_check_syn(struct tapir *t, struct tcp_conn *c
 	tcp_owe_ack(t, c, "RFC 9293 3.10.7.3 fourth: the handshake's third segment");
 	tcp_conn_notify(t, c);
 	/* The segment without its SYN goes on at the sixth step (MUST-58: one ACK for all of it). */
-	a->seg.seq = seq_add(a->seg.seq, 1);
-	a->seg.len--;
+	tcp_seg_skip(&a->seg, 1);
 	a->seg.flags &= (uint8_t)~TCP_SYN;
 	return tcp_arrives_from_sixth(t, c, a);
 }

@@ -77,6 +77,17 @@ static bool unacceptable(struct tapir *t, struct tcp_conn *c, struct tcp_arrival
 	return drop(a, c->state == TCP_TIME_WAIT ? DROP_TCP_TIME_WAIT : DROP_TCP_OUT_OF_WINDOW);
 }
 
+/* The urgent pointer counts from SEG.SEQ (RFC 9293 3.8.5): it stays where it points, unless that is cut off too. */
+void tcp_seg_skip(struct tcp_seg *seg, uint32_t n)
+{
+	seg->seq = seq_add(seg->seq, n);
+	seg->len -= n;
+	if (seg->up < n)
+		seg->flags &= (uint8_t)~TCP_URG;
+	else
+		seg->up = (uint16_t)(seg->up - n);
+}
+
 /* Cuts off what lies before RCV.NXT and beyond the window, SYN and FIN included. */
 static void trim(const struct tcp_conn *c, struct tcp_seg *seg)
 {
@@ -86,8 +97,7 @@ static void trim(const struct tcp_conn *c, struct tcp_seg *seg)
 		uint32_t old = seq_sub(c->rcv.nxt, seg->seq);
 
 		seg->text = span_from(seg->text, old);
-		seg->seq = c->rcv.nxt;
-		seg->len -= old;
+		tcp_seg_skip(seg, old);
 	}
 	if (seq_gt(seq_add(seg->seq, seg->len), edge)) {
 		uint32_t beyond = seq_sub(seq_add(seg->seq, seg->len), edge);
@@ -117,8 +127,7 @@ static bool syn_again(struct tapir *t, struct tcp_conn *c, struct tcp_arrival *a
 {
 	if (a->seg.flags & TCP_ACK) {
 		a->seg.flags &= (uint8_t)~TCP_SYN;
-		a->seg.seq = c->rcv.nxt;
-		a->seg.len--;
+		tcp_seg_skip(&a->seg, 1);
 		return true;
 	}
 	c->snd.nxt = c->iss;
@@ -323,22 +332,21 @@ static bool fifth_check_ack(struct tapir *t, struct tcp_conn *c, struct tcp_arri
 	return false;
 }
 
-/* Sixth: urgent text is delivered in line (RFC 9293 3.8.5, RFC 6093 3); the user hears of it once. */
+/* Sixth: urgent text is delivered in line (RFC 9293 3.8.5, RFC 6093 3). The user hears of it when it is in advance of the
+ * data consumed, and again when the pointer advances: RFC 9293 3.8.5 (MUST-32) asks for that, 3.10.7.4 sixth for once. */
 static bool sixth_check_urg(struct tapir *t, struct tcp_conn *c, struct tcp_arrival *a)
 {
-	seq_t up = seq_add(a->seg.seq, a->seg.up);
+	seq_t up = seq_add(a->seg.seq, a->seg.up), consumed = seq(c->rcv.nxt.n - c->rx.bytes);
 
 	if (!(a->seg.flags & TCP_URG))
 		return true;
 	switch (c->state) {
 	case TCP_ESTABLISHED: case TCP_FIN_WAIT_1: case TCP_FIN_WAIT_2:
-		if (seq_leq(up, c->rcv.nxt) || (c->urgent && seq_leq(up, c->rcv.up)))
+		if (seq_leq(up, consumed) || (c->urgent && seq_leq(up, c->rcv.up)))
 			break;
 		c->rcv.up = up;
-		if (!c->urgent) {
-			c->urgent = true;
-			tcp_conn_notify(t, c);
-		}
+		c->urgent = true;
+		tcp_conn_notify(t, c);
 		break;
 	case TCP_CLOSE_WAIT: case TCP_CLOSING: case TCP_LAST_ACK: case TCP_TIME_WAIT:
 		break;		/* "This should not occur": ignored */
@@ -361,6 +369,18 @@ static void schedule_ack(struct tapir *t, struct tcp_conn *c)
 	}
 }
 
+/* When memory is short, text in order is worth more than text beyond a hole, which may be thrown away (RFC 2018 8): else two
+ * connections that wait for each other's memory would wait for ever. */
+static uint32_t store_in_order(struct tapir *t, struct tcp_conn *c, const struct tcp_arrival *a)
+{
+	uint32_t got = tcp_store_text(t, &c->rx, a->pkt, a->seg.text);
+
+	if (got == a->seg.text.n || !c->pieces)
+		return got;
+	tcp_reass_clear(t, c);
+	return got + tcp_store_text(t, &c->rx, a->pkt, span_from(a->seg.text, got));
+}
+
 static void take_in_order_text(struct tapir *t, struct tcp_conn *c, struct tcp_arrival *a)
 {
 	uint32_t n = (uint32_t)a->seg.text.n, got = n;
@@ -368,7 +388,7 @@ static void take_in_order_text(struct tapir *t, struct tcp_conn *c, struct tcp_a
 
 	c->rcv.mss = (uint16_t)max_u32(c->rcv.mss, min_u32(n, (uint32_t)t->cfg.mtu - IPV4_HEADER - TCP_HEADER));
 	if (!c->rcv_shutdown)
-		got = tcp_store_text(t, &c->rx, a->pkt, a->seg.text);
+		got = store_in_order(t, c, a);
 	c->rcv.nxt = seq_add(c->rcv.nxt, got);
 	c->rcv.unacked += got;
 	if (c->pieces)

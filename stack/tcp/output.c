@@ -217,7 +217,8 @@ static bool plan_probe(const struct tcp_conn *c, struct plan *p)
 {
 	if (!c->owed.probe)
 		return false;
-	*p = (struct plan){.at = c->snd.una, .flags = TCP_ACK, .stay = true, .why = "RFC 9293 3.8.6.1: window probe"};
+	*p = (struct plan){.at = c->snd.una, .flags = TCP_ACK, .stay = c->snd.wnd == 0,
+			   .why = c->snd.wnd ? "RFC 9293 3.8.6.2.1 (4): override timeout" : "RFC 9293 3.8.6.1: window probe"};
 	p->len = min_u32(c->tx.bytes, max_u32(min_u32(c->snd.wnd, segment_text_max(c)), 1));
 	if (c->tx.bytes == 0 && fin_fits(c, p))
 		p->flags |= TCP_FIN;
@@ -403,8 +404,9 @@ static void sent(struct tapir *t, struct tcp_conn *c, const struct plan *p)
 		c->owed.keepalive = false;
 		return;
 	}
+	c->owed.probe = false;
 	if (p->stay)
-		c->owed.retransmit = c->owed.probe = false;
+		c->owed.retransmit = false;
 	sent_text(t, c, p, len);
 }
 

@@ -61,7 +61,7 @@ uint32_t tcp_store_text(struct tapir *t, struct stream *to, const struct ip_pack
 {
 	struct tapir_frame *f = *pkt->frame;
 
-	if (!f || text.n < f->cap / 2)
+	if (!f || text.n < f->cap / 2 || !frame_may_stay(&t->frames, f))
 		return stream_append(to, &t->frames, text.p, (uint32_t)text.n);
 	*pkt->frame = NULL;
 	frame_pull(f, (uint32_t)(text.p - f->data));

@@ -148,6 +148,8 @@ void tcp_receive_consume(struct tapir *t, struct tcp_conn *c, uint32_t n);
 /* CLOSE of the sending half: a FIN behind the text; the state moves at once. 0, or TAPIR_ENOTCONN. */
 int tcp_close(struct tapir *t, struct tcp_conn *c);
 void tcp_shutdown_receive(struct tapir *t, struct tcp_conn *c);
+/* TCP_NODELAY: turns Nagle's algorithm off or on (RFC 9293 3.7.4); what it held goes at once. */
+void tcp_set_nodelay(struct tapir *t, struct tcp_conn *c, bool on);
 /* SO_KEEPALIVE: turns probing of an idle connection on or off (RFC 9293 3.8.4). */
 void tcp_set_keepalive(struct tapir *t, struct tcp_conn *c, bool on);
 /* ABORT: a RST if the state calls for one; ends in CLOSED with ECONNABORTED. */

@@ -88,7 +88,8 @@ static void persist_fires(struct tapir *t, struct tcp_conn *c)
 		c->rtt.probes++;
 	c->snd.nxt = c->snd.una;
 	c->owed.probe = true;
-	tcp_timer_arm(t, c, TAPIR_TIMER_PERSIST, t->now_us + backed_off(t, c, c->rtt.probes));
+	if (c->snd.wnd == 0)	/* else the RTO watches over what now goes (RFC 9293 3.8.6.2.1 (4)) */
+		tcp_timer_arm(t, c, TAPIR_TIMER_PERSIST, t->now_us + backed_off(t, c, c->rtt.probes));
 	tcp_ready(t, c);
 }
 

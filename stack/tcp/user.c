@@ -110,6 +110,13 @@ int64_t tcp_send_borrowed(struct tapir *t, struct tcp_conn *c, struct tapir_fram
 	return n;
 }
 
+void tcp_set_nodelay(struct tapir *t, struct tcp_conn *c, bool on)
+{
+	c->nodelay = on;
+	if (on && c->state != TCP_CLOSED)
+		tcp_ready(t, c);
+}
+
 /* --- RECEIVE, 3.10.3 --- */
 
 static int nothing_to_read(const struct tcp_conn *c)

@@ -134,7 +134,7 @@ START_TEST(timestamps_decide_whether_a_syn_in_time_wait_opens_a_new_connection)
 		struct peer p = time_wait(_i);
 
 		user_closes(&p);
-		peer_sends(&p, cases[i].line, 0);
+		peer_sends(&p, "%s", cases[i].line);
 		ck_assert_uint_eq(peer_ignores_all(&p), 1);
 		ck_assert_state(&p, cases[i].opens ? TAPIR_TCP_SYN_RCVD : TAPIR_TCP_TIME_WAIT);
 	}

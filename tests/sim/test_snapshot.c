@@ -67,8 +67,8 @@ static void check_moment(const struct sim_plan *plan, uint32_t frames_before)
 	uint64_t hash;
 	uint32_t frames;
 
-	while (s->frames < frames_before)
-		ck_assert_msg(sim_run(s, s->now_us + STEP_US) || sim_is_over(s), "%s", s->failure);
+	for (usec_t limit_us = s->now_us; s->frames < frames_before; limit_us += STEP_US)
+		ck_assert_msg(sim_run(s, limit_us), "%s", s->failure);
 	take(&snap, s);
 	finish(s);
 	hash = s->hash;

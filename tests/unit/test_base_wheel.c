@@ -20,6 +20,15 @@ struct fixture {
 	uint64_t fired;
 };
 
+/* One assertion for many timers: Check writes each of them down. */
+static bool all_armed_are_due_from(const struct fixture *f, usec_t from_us)
+{
+	for (size_t i = 0; i < TIMERS; i++)
+		if (f->timers[i].armed && f->timers[i].due_us < from_us)
+			return false;
+	return true;
+}
+
 /* Checks a firing against the list: it was armed, is due, and nothing that is still armed should have come before it. */
 static void fire(struct tapir *t, struct timer *timer)
 {
@@ -31,8 +40,7 @@ static void fire(struct tapir *t, struct timer *timer)
 	ck_assert(w->armed);
 	ck_assert_uint_eq(f->wheel.now_us, w->due_us);
 	ck_assert_uint_ge(f->wheel.now_us, f->last_us);
-	for (size_t i = 0; i < TIMERS; i++)
-		ck_assert(!f->timers[i].armed || f->timers[i].due_us >= w->due_us);
+	ck_assert(all_armed_are_due_from(f, w->due_us));
 	w->armed = false;
 	f->last_us = f->wheel.now_us;
 	f->fired++;
@@ -95,8 +103,7 @@ static void advance(struct fixture *f, usec_t to_us)
 	f->last_us = 0;
 	wheel_advance(&f->wheel, NULL, to_us);
 	ck_assert_uint_eq(f->wheel.now_us, to_us);
-	for (size_t i = 0; i < TIMERS; i++)
-		ck_assert(!f->timers[i].armed || f->timers[i].due_us > to_us);
+	ck_assert(all_armed_are_due_from(f, to_us + 1));
 }
 
 /* A distance of any order of magnitude, up to 2^max_bits. */
@@ -110,7 +117,7 @@ static void random_operations(usec_t from_us, uint32_t max_bits)
 	struct fixture f;
 
 	start(&f, from_us);
-	for (int step = 0; step < 20000; step++) {
+	for (int step = 0; step < 4000; step++) {
 		size_t i = rng_below(&f.rng, TIMERS);
 		usec_t past_us = rng_below(&f.rng, 100);
 
@@ -134,7 +141,7 @@ static void random_operations(usec_t from_us, uint32_t max_bits)
 		}
 		agree(&f);
 	}
-	ck_assert_uint_gt(f.fired, 1000);
+	ck_assert_uint_gt(f.fired, 200);
 }
 
 /* Each start with near, far and very far timers; 2^48 is where the top level wraps. */

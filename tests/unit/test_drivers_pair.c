@@ -51,7 +51,8 @@ static void assert_bytes(const struct tapir_frame *f, uint32_t n, uint8_t seed)
 {
 	ck_assert_uint_eq(f->len, n);
 	for (uint32_t i = 0; i < n; i++)
-		ck_assert_msg(f->data[i] == (uint8_t)(i * 7 + seed), "byte %u", i);
+		if (f->data[i] != (uint8_t)(i * 7 + seed))
+			ck_abort_msg("byte %u is %u", i, f->data[i]);
 }
 
 static bool is_readable(const struct driver *d)

@@ -1,0 +1,200 @@
+/* pair_of_stacks.c: see pair_of_stacks.h. Owns the memory of both stacks; frames on the link are copied at once. */
+#include "pair_of_stacks.h"
+
+#include <stdlib.h>
+#include "stack/tcp/tcp.h"
+
+#define START_US (1000 * TAPIR_SEC)
+#define ROUNDS_MAX 1000000
+
+struct tapir *pair[2];
+static void *memory[2];
+static struct tapir_config configs[2];
+static bool (*lose_frame)(int from, struct span frame);
+
+struct tapir_config *pair_config(int who) { return &configs[who]; }
+
+void pair_reset_config(void)
+{
+	for (int who = 0; who < 2; who++) {
+		struct tapir_config *c = &configs[who];
+
+		tapir_config_default(c);
+		c->ip_only = true;
+		c->addr = tapir_ipv4(10, 0, 0, (uint8_t)(1 + who));
+		c->seed[0] = 5;
+		c->seed[1] = (uint64_t)who;
+		c->max_sockets = 32;
+		c->max_conns = 64;
+		c->small_frames = 512;
+		c->large_frames = 16;
+		c->sndbuf = c->rcvbuf = 65535;
+		c->delack_us = 0;
+	}
+}
+
+void pair_begin(void)
+{
+	lose_frame = NULL;
+	for (int who = 0; who < 2; who++) {
+		size_t n = tapir_size(&configs[who]);
+
+		ck_assert_uint_gt(n, 0);
+		memory[who] = aligned_alloc(64, (n + 63) & ~(size_t)63);
+		ck_assert_ptr_nonnull(memory[who]);
+		memset(memory[who], 0x5a, n);
+		pair[who] = tapir_init(memory[who], &configs[who], START_US);
+		ck_assert_ptr_nonnull(pair[who]);
+	}
+}
+
+void pair_lose(bool (*lose)(int from, struct span frame)) { lose_frame = lose; }
+
+bool pair_lose_all(int from, struct span frame)
+{
+	(void)from;
+	(void)frame;
+	return true;
+}
+
+/* One frame from `from` to the other; false: it has none. */
+static bool carry_one(int from)
+{
+	static uint8_t bytes[70000];
+	struct tapir_frame *f;
+	struct tapir_out out;
+
+	if (!tapir_output(pair[from], &out))
+		return false;
+	ck_assert_uint_le(out.len, sizeof bytes);
+	tapir_out_copy(&out, bytes, false);
+	if (lose_frame && lose_frame(from, (struct span){bytes, out.len}))
+		return true;
+	f = tapir_frame_get(pair[!from]);
+	if (!f)
+		return true;		/* its pools are empty: lost */
+	ck_assert_uint_le(out.len, f->room);
+	memcpy(f->data, bytes, out.len);
+	f->len = out.len;
+	tapir_input(pair[!from], f);
+	tcp_check_all(pair[!from]);
+	return true;
+}
+
+void pair_carry(void)
+{
+	int rounds = 0;
+
+	while ((carry_one(A) | carry_one(B)) && rounds < ROUNDS_MAX)
+		rounds++;
+	ck_assert_int_lt(rounds, ROUNDS_MAX);
+	tcp_check_all(pair[A]);
+	tcp_check_all(pair[B]);
+}
+
+static usec_t earlier(usec_t a, usec_t b) { return a < b ? a : b; }
+
+void pair_pass(usec_t us)
+{
+	usec_t until = tapir_now(pair[A]) + us, due = 0;
+
+	pair_carry();
+	for (int rounds = 0; due < until; rounds++) {
+		ck_assert_int_lt(rounds, ROUNDS_MAX);
+		due = earlier(until, earlier(tapir_deadline(pair[A]), tapir_deadline(pair[B])));
+		tapir_tick(pair[A], due);
+		tapir_tick(pair[B], due);
+		pair_carry();
+	}
+}
+
+static void check_empty(int who)
+{
+	struct tapir_usage u;
+
+	tapir_usage(pair[who], &u);
+	ck_assert_uint_eq(u.sockets, 0);
+	ck_assert_uint_eq(u.conns, 0);
+	ck_assert_uint_eq(u.time_wait, 0);
+	ck_assert_uint_eq(u.timers, 0);
+	ck_assert_uint_eq(u.small_frames, 0);
+	ck_assert_uint_eq(u.large_frames, 0);
+}
+
+void pair_end(void)
+{
+	if (!pair[A])
+		return;
+	pair_carry();
+	for (int i = 0; i < 1000 && (tapir_deadline(pair[A]) & tapir_deadline(pair[B])) != USEC_NEVER; i++)
+		pair_pass(60 * TAPIR_SEC);
+	for (int who = 0; who < 2; who++) {
+		check_empty(who);
+		pair[who] = NULL;
+		free(memory[who]);
+	}
+}
+
+/* ---- programs -------------------------------------------------------------------------------------------------- */
+
+struct tapir_endpoint pair_endpoint(int who, uint16_t port)
+{
+	return (struct tapir_endpoint){configs[who].addr, port};
+}
+
+tapir_sd pair_listen(uint16_t port, int backlog)
+{
+	struct tapir_endpoint local = {.port = port};
+	tapir_sd sd = tapir_socket(pair[B], TAPIR_SOCK_STREAM);
+
+	ck_assert(sd >= 0);
+	ck_assert_result(tapir_bind(pair[B], sd, &local), 0);
+	ck_assert_result(tapir_listen(pair[B], sd, backlog), 0);
+	return sd;
+}
+
+tapir_sd pair_connect(uint16_t port)
+{
+	struct tapir_endpoint to = pair_endpoint(B, port);
+	tapir_sd sd = tapir_socket(pair[A], TAPIR_SOCK_STREAM);
+
+	ck_assert(sd >= 0);
+	ck_assert_result(tapir_connect(pair[A], sd, &to), TAPIR_EINPROGRESS);
+	return sd;
+}
+
+struct pair_conn pair_connected(uint16_t port)
+{
+	struct pair_conn c = {.listener = pair_listen(port, 5)};
+
+	c.sd[A] = pair_connect(port);
+	pair_carry();
+	c.sd[B] = tapir_accept(pair[B], c.listener, NULL);
+	ck_assert(c.sd[B] >= 0);
+	pair_forget_events();
+	return c;
+}
+
+void pair_close(const struct pair_conn *c)
+{
+	tapir_close(pair[A], c->sd[A]);		/* EBADF: the test has closed it */
+	tapir_close(pair[B], c->sd[B]);
+	tapir_close(pair[B], c->listener);
+}
+
+int pair_poll_event(int who, tapir_sd sd)
+{
+	struct tapir_poll_event e;
+	int ready = -1;
+
+	while (tapir_poll_events(pair[who], &e, 1))
+		if (e.sd == sd)
+			ready = e.ready;
+	return ready;
+}
+
+void pair_forget_events(void)
+{
+	pair_poll_event(A, -1);
+	pair_poll_event(B, -1);
+}

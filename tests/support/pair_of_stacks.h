@@ -1,0 +1,53 @@
+/* pair_of_stacks.h: two stacks in one process, 10.0.0.1 and 10.0.0.2, joined by a perfect in-memory link, in virtual time.
+ * For tests of what programs see: sockets, events, whole connections. The link loses nothing and takes no time, but the test
+ * may drop frames, or keep all of them until later.
+ *
+ * pair_end closes nothing: the test does; it runs time until nothing is armed and checks that both stacks gave everything
+ * back. */
+#ifndef TEST_PAIR_OF_STACKS_H
+#define TEST_PAIR_OF_STACKS_H
+
+#include <check.h>
+#include <string.h>
+#include "stack/tapir.h"
+
+enum { A, B };			/* A opens, B serves, in most tests */
+
+extern struct tapir *pair[2];
+
+/* The configurations of the next two stacks: bare IP, small pools, no delayed ACK. Change them before pair_begin. */
+struct tapir_config *pair_config(int who);
+void pair_reset_config(void);
+void pair_begin(void);
+void pair_end(void);		/* nothing when there is no pair */
+
+/* Carries frames both ways until neither has anything to send; time stands still. */
+void pair_carry(void);
+/* The same, while time passes: every timer on the way runs. */
+void pair_pass(usec_t us);
+/* True: the frame is lost. NULL: none is. */
+void pair_lose(bool (*lose)(int from, struct span frame));
+bool pair_lose_all(int from, struct span frame);
+
+struct tapir_endpoint pair_endpoint(int who, uint16_t port);
+/* A listening socket of B, and a connection from A to it, accepted: sd[A] and sd[B]. */
+struct pair_conn { tapir_sd listener, sd[2]; };
+tapir_sd pair_listen(uint16_t port, int backlog);
+tapir_sd pair_connect(uint16_t port);	/* A's socket, in SYN-SENT */
+struct pair_conn pair_connected(uint16_t port);
+void pair_close(const struct pair_conn *c);	/* all three, as far as they are open */
+
+/* Takes all rows of tapir_poll_events: the readiness that sd was listed with, or -1 when it was not. */
+int pair_poll_event(int who, tapir_sd sd);
+void pair_forget_events(void);
+
+/* A call's result: 0, a negative error, or a count. */
+#define ck_assert_result(call, wanted) \
+	do { \
+		int64_t ck_got = (call), ck_want = (wanted); \
+		ck_assert_msg(ck_got == ck_want, "%s is %lld %s, not %lld %s", #call, (long long)ck_got, \
+			      ck_got < 0 ? tapir_errname((int)ck_got) : "", (long long)ck_want, \
+			      ck_want < 0 ? tapir_errname((int)ck_want) : ""); \
+	} while (0)
+
+#endif
