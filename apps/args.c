@@ -11,7 +11,7 @@
 
 static const struct option_line help_line[] = { { OPTION_HELP, "help", NULL, "this text" }, { 0, NULL, NULL, NULL } };
 
-struct tables { struct option longs[OPTIONS_MAX]; int count; char shorts[2 * OPTIONS_MAX + 4]; };
+struct tables { struct option longs[OPTIONS_MAX]; int count; char shorts[2 * OPTIONS_MAX + 5]; };
 
 static void add_lines(struct tables *t, const struct option_line *lines)
 {
@@ -102,7 +102,8 @@ static int unknown_option(const struct args *a, char **argv, bool value_missing)
 
 int args_next(struct args *a, const char **value)
 {
-	struct tables tables = { .shorts = ":" };
+	struct tables tables = { .count = 0 };
+	strcpy(tables.shorts, a->ends_at_operand ? "+:" : ":");
 	add_lines(&tables, help_line);
 	add_lines(&tables, a->own);
 	add_lines(&tables, a->common ? common_options : NULL);

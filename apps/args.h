@@ -13,6 +13,7 @@ struct args {
 	const char *about;			/* paragraphs for --help */
 	const char *examples;			/* lines for --help */
 	const struct option_line *own;		/* may be NULL */
+	bool ends_at_operand;			/* what follows the first operand belongs to it, options too: a command line */
 	struct options *common;			/* where the common options go; NULL: this subcommand has none */
 	int argc;				/* args_next leaves the operands in argv[0 .. argc) when it says ARGS_END */
 	char **argv;				/* argv[0] is the subcommand's name */

@@ -40,7 +40,7 @@ bool inferred_is_new(const struct inferred *c, const struct trace_tcp *segment)
 }
 
 /* The sender's own calls show in what it sends. */
-static void sent(struct inferred_side *s, const struct trace_tcp *segment)
+static void sent(struct inferred_side *s, const struct inferred_side *other, const struct trace_tcp *segment)
 {
 	if (!s->has_iss) {
 		s->has_iss = true;
@@ -57,10 +57,11 @@ static void sent(struct inferred_side *s, const struct trace_tcp *segment)
 		return;
 	s->fin_sent = true;
 	s->fin_end = segment->seq + segment->len;
+	bool crossed = s->fin_taken && segment->has_ack && !reached(segment->ack, other->fin_end);
 	if (s->state == TAPIR_TCP_ESTABLISHED || s->state == TAPIR_TCP_SYN_RCVD)
 		s->state = TAPIR_TCP_FIN_WAIT_1;
-	else if (s->state == TAPIR_TCP_CLOSE_WAIT)
-		s->state = TAPIR_TCP_LAST_ACK;
+	else if (s->state == TAPIR_TCP_CLOSE_WAIT)	/* or it had not seen the other FIN when it sent this one */
+		s->state = crossed ? TAPIR_TCP_CLOSING : TAPIR_TCP_LAST_ACK;
 }
 
 static void received_syn(struct inferred_side *s, const struct trace_tcp *segment)
@@ -119,7 +120,7 @@ bool inferred_segment(struct inferred *c, const struct trace_tcp *segment)
 	if (segment->has_ack && !segment->rst && s->has_rcv_nxt && reached(segment->ack, s->rcv_nxt))
 		s->rcv_nxt = segment->ack;	/* it has what it acknowledges, even what was seen out of order */
 	take_fin(s, r);
-	sent(s, segment);
+	sent(s, r, segment);
 	if (segment->rst) {
 		r->state = TAPIR_TCP_CLOSED;
 		return before[0] != s->state || before[1] != r->state;

@@ -1,5 +1,6 @@
 /* inferred.h: the states of both ends of a TCP connection, told from its segments alone (RFC 9293 3.3.2, figure 5), for someone
- * who only watches the wire. Every segment counts as received, in the order in which it was seen.
+ * who only watches the wire. Every segment counts as received, in the order in which it was seen, but for a FIN that another
+ * one, which does not acknowledge it, turns out to have crossed.
  *
  * What the wire does not show is not known: a close that waits behind unsent text, and the end of TIME-WAIT. */
 #ifndef INFERRED_H

@@ -342,8 +342,8 @@ int lab_main(int argc, char **argv)
 	serve_default(&l.serve, "lab");
 	l.serve.alone = true;
 	struct args a = {
-		.command = "lab", .synopsis = "[OPTION]... [-- COMMAND [ARGUMENT]...]", .about = about, .examples = examples,
-		.own = serve_options, .common = &l.serve.options, .argc = argc, .argv = argv,
+		.command = "lab", .synopsis = "[OPTION]... [[--] COMMAND [ARGUMENT]...]", .about = about, .examples = examples,
+		.own = serve_options, .common = &l.serve.options, .ends_at_operand = true, .argc = argc, .argv = argv,
 	};
 	int code = parse_and_run(&l, &a);
 	serve_free(&l.serve);

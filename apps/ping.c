@@ -17,7 +17,7 @@
 static const struct option_line own_options[] = {
 	{ 'c', "count", "N", "end after so many requests (none: until interrupted)" },
 	{ 'i', "interval", "TIME", "between two requests: seconds, or 200ms (1)" },
-	{ 'W', "timeout", "TIME", "wait so long for the last answer (1)" },
+	{ 'W', "timeout", "TIME", "wait so long when nothing has answered at all (10)" },
 	{ 'w', "deadline", "TIME", "end after so long, whatever has come" },
 	{ 's', "size", "BYTES", "of payload in each request (56)" },
 	{ 'q', "quiet", NULL, "only the summary" },
@@ -50,7 +50,7 @@ struct ping {
 	usec_t start_us, sent_at_us[SEQS];	/* by sequence number; 0: nothing is awaited */
 	bool answered[SEQS];
 	double rtt_min, rtt_max, rtt_sum, rtt_sum2;	/* milliseconds */
-	bool over;			/* stop */
+	bool over, failed;		/* stop; because a request could not be sent */
 };
 
 /* --- answers --- */
@@ -145,19 +145,25 @@ static bool send_request(struct ping *p)
 	return true;
 }
 
+/* Who has answered will do so again in about that time; who has not may be known to be unreachable later. */
+static usec_t last_wait(const struct ping *p)
+{
+	usec_t slowest = (usec_t)(2000 * p->rtt_max);
+	if (!p->received)
+		return p->timeout_us;
+	return slowest > p->interval_us ? slowest : p->interval_us;
+}
+
 static void next_request(void *ctx)
 {
 	struct ping *p = ctx;
 	usec_t now = loop_now(p->station.loop);
-	if (!send_request(p)) {
-		p->errors++;
-		p->over = true;
-		return;
-	}
+	p->failed = !send_request(p);
+	p->over = p->over || p->failed;
 	if (!p->count || p->sent < p->count)
 		loop_at(p->station.loop, now + p->interval_us, next_request, p);
 	else
-		loop_at(p->station.loop, now + p->timeout_us, stop, p);
+		loop_at(p->station.loop, now + last_wait(p), stop, p);
 }
 
 /* --- from beginning to end --- */
@@ -194,7 +200,7 @@ static int turn_until_over(struct ping *p)
 	p->start_us = loop_now(l);
 	if (p->deadline_us)
 		loop_at(l, p->start_us + p->deadline_us, stop, p);
-	next_request(p);
+	loop_at(l, p->start_us, next_request, p);
 	while (!p->over && !p->station.signal) {
 		if (loop_turn(l, USEC_NEVER) < 0) {
 			fprintf(stderr, "tapir ping: %s\n", driver_error());
@@ -203,6 +209,8 @@ static int turn_until_over(struct ping *p)
 		take_answers(p);
 		p->over = p->over || all_answered(p);
 	}
+	if (p->failed && !p->sent)
+		return 2;
 	say_end(p, loop_now(l));
 	bool enough = p->received && (!p->count || !p->deadline_us || p->received >= p->count);
 	return enough ? 0 : 1;
@@ -269,7 +277,7 @@ int ping_main(int argc, char **argv)
 		fprintf(stderr, "tapir ping: out of memory.\n");
 		return 2;
 	}
-	*p = (struct ping){ .interval_us = TAPIR_SEC, .timeout_us = TAPIR_SEC, .size = 56, .id = (uint16_t)getpid() };
+	*p = (struct ping){ .interval_us = TAPIR_SEC, .timeout_us = 10 * TAPIR_SEC, .size = 56, .id = (uint16_t)getpid() };
 	options_default(&p->options);
 	struct args a = {
 		.command = "ping", .synopsis = "[OPTION]... HOST", .about = about, .examples = examples, .own = own_options,

@@ -3,7 +3,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -90,15 +89,28 @@ bool value_rate(const char *text, uint64_t *bps)
 	return true;
 }
 
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = (char)(c | 0x20);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
 bool value_mac(const char *text, uint8_t mac[6])
 {
-	uint8_t b[6];
-	int end = 0;
-	if (sscanf(text, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx%n", &b[0], &b[1], &b[2], &b[3], &b[4], &b[5], &end) != 6)
-		return false;
 	static const uint8_t zero[6];
+	uint8_t b[6];
+	if (strlen(text) != 17)
+		return false;
+	for (int i = 0; i < 6; i++) {
+		int high = hex_digit(text[3 * i]), low = hex_digit(text[3 * i + 1]);
+		if (high < 0 || low < 0 || (i < 5 && text[3 * i + 2] != ':'))
+			return false;
+		b[i] = (uint8_t)(high << 4 | low);
+	}
 	bool group = b[0] & 1;
-	if (strlen(text) != 17 || end != 17 || group || memcmp(b, zero, 6) == 0)
+	if (group || memcmp(b, zero, 6) == 0)
 		return false;
 	memcpy(mac, b, 6);
 	return true;

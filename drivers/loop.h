@@ -8,7 +8,7 @@
 struct loop;
 
 /* Makes a stack from config (mtu, offload and ip_only are taken from the driver; seed from the kernel if zero) in memory
- * that the loop allocates, on top of driver, which the loop closes. NULL: loop_error() says why. */
+ * that the loop allocates, on top of driver, which the loop closes, at once if this fails. NULL: loop_error() says why. */
 struct loop *loop_open(struct driver *driver, const struct tapir_config *config);
 void loop_close(struct loop *l);			/* stops its thread first; sends what is still owed (RSTs) */
 const char *loop_error(void);
@@ -27,13 +27,15 @@ void loop_on_ready(struct loop *l, void (*cb)(void *ctx, const struct tapir_poll
 /* Turns until loop_stop, from a callback or a signal handler. Returns 0, or TAPIR_EIO when the driver failed. */
 int loop_run(struct loop *l);
 /* One turn that waits at most timeout_us (USEC_NEVER: until something happens). */
-int loop_turn(struct loop *l, usec_t timeout_us);
+int loop_turn(struct loop *l, usec_t timeout_us);	/* sends first what was caused since the last turn */
 void loop_stop(struct loop *l);				/* async-signal-safe, any thread */
 
 /* Runs the loop on its own thread from now on: then only net.h's calls, and what runs inside loop_locked, may touch the
- * stack. Asserted: every loop_ call but loop_stop checks that the caller owns the stack at this moment. */
+ * stack. Asserted: every loop_ call but loop_stop checks that the caller owns the stack at this moment. When the driver
+ * fails, a line on stderr says so, and whoever waits in net.h gets TAPIR_EIO. 0, or TAPIR_ENOMEM: no thread can be made. */
 int loop_start_thread(struct loop *l);
-/* Runs fn(stack, ctx) while the loop's thread waits, then has what it caused sent. Any thread. */
+/* Runs fn(stack, ctx) while the loop's thread waits, then has what it caused sent; callbacks that this makes due run here,
+ * too. Any thread, but not from a callback. */
 void loop_locked(struct loop *l, void (*fn)(struct tapir *t, void *ctx), void *ctx);
 
 /* Wall time minus the loop's clock, for capture files. */

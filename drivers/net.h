@@ -2,8 +2,10 @@
  * the loop runs the stack on its own thread (loop_start_thread). Several threads may use one connection; reads are taken
  * in turn, writes are not torn within one net_write. net_close wakes whoever waits on it with TAPIR_EBADF.
  *
- * Deadlines are absolute times of loop_clock_us(), USEC_NEVER for none; a call that meets its deadline says TAPIR_ETIMEDOUT
- * and the connection stays usable. Errors are negative enum tapir_error. */
+ * Deadlines are absolute times of loop_clock_us(), USEC_NEVER for none; a call that meets its deadline, or is made after it,
+ * says TAPIR_ETIMEDOUT, and the connection stays usable. Errors are negative enum tapir_error.
+ *
+ * Nothing here may be called from a callback of the loop. Everything is closed before loop_close. */
 #ifndef NET_H
 #define NET_H
 

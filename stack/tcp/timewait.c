@@ -12,7 +12,8 @@ void tcp_enter_time_wait(struct tapir *t, struct tcp_conn *c)
 }
 
 /* RFC 6191 2: a SYN with a newer timestamp, or without timestamps a higher sequence number, cannot be an old duplicate:
- * the port may be used again at once. */
+ * the port may be used again at once. DEVIATES: RFC 9293 3.6.1 (2) (back to TIME-WAIT should it turn out to be one) because
+ * after these checks it cannot. */
 bool tcp_time_wait_yields(const struct tcp_conn *c, const struct tcp_seg *seg)
 {
 	bool newer_seq = seq_gt(seg->seq, c->rcv.nxt);

@@ -227,11 +227,21 @@ static void op_raw_frame(struct world *w)
 	give(w, w->frame, n, take8(&w->in) & 1 ? TAPIR_CSUM_VALID : TAPIR_CSUM_NONE);
 }
 
+/* What peers send most, and at the end of the range everything. */
+static uint8_t take_flags(struct script *s)
+{
+	static const uint8_t usual[] = {TCP_ACK, TCP_ACK, TCP_ACK | TCP_PSH, TCP_ACK | TCP_FIN, TCP_SYN, TCP_SYN | TCP_ACK,
+					TCP_RST, TCP_RST | TCP_ACK, TCP_ACK | TCP_URG, TCP_FIN, 0};
+	uint8_t which = take8(s) % 16;
+
+	return which < sizeof usual ? usual[which] : take8(s);
+}
+
 static void op_segment(struct world *w)
 {
 	struct peer *p = &w->peers[take8(&w->in) % PEERS];
 	uint8_t how = take8(&w->in), options[40];
-	struct tcp_seg seg = {.seq = p->next, .ack = p->seen, .flags = take8(&w->in), .wnd = take16(&w->in)};
+	struct tcp_seg seg = {.seq = p->next, .ack = p->seen, .flags = take_flags(&w->in), .wnd = take16(&w->in)};
 	uint32_t n = 0;
 
 	if (how & 1)
@@ -275,7 +285,7 @@ static void op_icmp(struct world *w)
 	struct icmp_header icmp = {.type = take8(&w->in), .code = take8(&w->in), .id = take16(&w->in), .seq = take16(&w->in)};
 	const struct peer *p = &w->peers[take8(&w->in) % PEERS];
 	struct ipv4_header quoted = {.src = us(), .dst = far_end(), .proto = take8(&w->in) & 1 ? IP_PROTO_UDP : IP_PROTO_TCP,
-				     .ttl = 9, .total_len = 1500};
+				     .ttl = 9, .df = true, .total_len = 1500};
 	uint8_t *at = payload_of(w) + ICMP_HEADER;
 	uint32_t n = IPV4_HEADER + 8;
 
@@ -395,15 +405,23 @@ static void call_end(struct world *w, tapir_sd sd, uint8_t which)
 {
 	struct tapir_tcp_info info;
 	struct tapir_poll_event events[4];
+	struct tapir_echo answer;
+	struct tapir_endpoint name;
 	int value;
 
-	switch (which % 6) {
+	switch (which % 8) {
 	case 0: tapir_shutdown(w->t, sd, (enum tapir_shut)(take8(&w->in) % 3)); break;
 	case 1: tapir_close(w->t, sd); break;
 	case 2: tapir_abort(w->t, sd); break;
-	case 3: tapir_tcp_info(w->t, sd, &info); break;
+	case 3:
+		tapir_tcp_info(w->t, sd, &info);
+		tapir_getsockname(w->t, sd, &name);
+		tapir_getpeername(w->t, sd, &name);
+		break;
 	case 4: tapir_getsockopt(w->t, sd, (enum tapir_opt)(take8(&w->in) % 15), &value); break;
 	case 5: tapir_poll_events(w->t, events, 4); break;
+	case 6: tapir_echo_send(w->t, some_addr(take8(&w->in)), 7, 1, span_of(text, take16(&w->in))); break;
+	case 7: tapir_echo_recv(w->t, &answer); break;
 	}
 }
 
@@ -462,6 +480,7 @@ static void configure(struct world *w, struct tapir_config *c)
 	c->backlog = 4;
 	c->sndbuf = c->rcvbuf = more & 2 ? 2048 : 200000;
 	c->msl_us = TAPIR_SEC;
+	c->keepalive_idle_us = 5 * TAPIR_SEC;
 	c->isn = more & 4 ? (int64_t)UINT32_MAX - 20 : -1;
 	c->ip_only = how & 1;
 	c->timestamps = how & 2;
@@ -470,6 +489,7 @@ static void configure(struct world *w, struct tapir_config *c)
 	c->offload.csum = how & 16;
 	c->offload.tso4 = (how & 48) == 48;
 	c->nagle = how & 64;
+	c->quickacks = how & 64 ? 0 : 16;
 	c->delack_us = how & 128 ? 0 : 40 * TAPIR_MS;
 	c->mtu = more & 8 ? 576 : 1500;
 }

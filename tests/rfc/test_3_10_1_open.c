@@ -1,7 +1,9 @@
 /* test_3_10_1_open.c: the OPEN call (RFC 9293 3.10.1, 3.9.1.1) in each state, as tapir_listen and tapir_connect. */
 #include "tests/support/peer.h"
 
-static const struct tapir_endpoint the_peer = {.addr = {.b = {[10] = 0xff, [11] = 0xff, 10, 0, 0, 1}}, .port = PEER_PORT};
+static const struct tapir_endpoint the_peer = {
+	.addr = {.b = {[10] = 0xff, [11] = 0xff, 10, 0, 0, 1}}, .port = PEER_PORT
+};
 
 static tapir_sd new_socket(const struct peer *p)
 {

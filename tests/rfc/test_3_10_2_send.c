@@ -66,7 +66,8 @@ START_TEST(a_send_in_syn_received_is_queued_until_established)
 }
 END_TEST
 
-/* RFC 9293 3.10.2: SYN-SENT, SYN-RECEIVED: no space to queue: "insufficient resources". A short count says how much fitted. */
+/* RFC 9293 3.10.2: SYN-SENT, SYN-RECEIVED: no space to queue: "insufficient resources". A short count says how much
+ * fitted. */
 START_TEST(a_send_without_space_to_queue_it_is_refused_before_established_too)
 {
 	peer_config()->sndbuf = 1024;
@@ -116,8 +117,8 @@ START_TEST(a_send_in_close_wait_is_cut_into_segments_that_acknowledge)
 }
 END_TEST
 
-/* RFC 9293 3.10.2: ESTABLISHED, CLOSE-WAIT: insufficient space to remember the buffer: "insufficient resources", until an
- * acknowledgment frees some. */
+/* RFC 9293 3.10.2: ESTABLISHED, CLOSE-WAIT: insufficient space to remember the buffer: "insufficient resources", until
+ * an acknowledgment frees some. */
 START_TEST(a_send_without_space_to_remember_it_is_refused_until_something_is_acknowledged)
 {
 	peer_config()->sndbuf = 1024;
@@ -159,8 +160,8 @@ START_TEST(a_send_after_close_is_an_error_in_each_state)
 }
 END_TEST
 
-/* RFC 9293 3.9.1.2 (MUST-60): text without PUSH is not held for ever: there is no PUSH flag in this API (MAY-15 left out), so
- * every SEND ends with PSH and goes as soon as the windows and Nagle let it. */
+/* RFC 9293 3.9.1.2 (MUST-60): text without PUSH is not held for ever: there is no PUSH flag in this API (MAY-15 left
+ * out), so every SEND ends with PSH and goes as soon as the windows and Nagle let it. */
 START_TEST(each_send_is_pushed)
 {
 	struct peer p = established(_i);

@@ -1,5 +1,5 @@
-/* test_3_10_3_receive.c: the RECEIVE call (RFC 9293 3.10.3, 3.9.1.3) in each state, as tapir_recv and tapir_recv_peek. A call
- * never waits: "queue the request" is TAPIR_EAGAIN, and tapir_poll says when to call again. */
+/* test_3_10_3_receive.c: the RECEIVE call (RFC 9293 3.10.3, 3.9.1.3) in each state, as tapir_recv and tapir_recv_peek.
+ * A call never waits: "queue the request" is TAPIR_EAGAIN, and tapir_poll says when to call again. */
 #include "tests/support/peer.h"
 
 #define COUNT(list) (sizeof list / sizeof list[0])
@@ -69,8 +69,8 @@ END_TEST
 
 static const enum tapir_tcp_state receiving[] = {TAPIR_TCP_ESTABLISHED, TAPIR_TCP_FIN_WAIT_1, TAPIR_TCP_FIN_WAIT_2};
 
-/* RFC 9293 3.10.3: ESTABLISHED, FIN-WAIT-1, FIN-WAIT-2: insufficient incoming segments are queued: queue the request; when
- * they come they are returned to the user, and acknowledged. */
+/* RFC 9293 3.10.3: ESTABLISHED, FIN-WAIT-1, FIN-WAIT-2: insufficient incoming segments are queued: queue the request;
+ * when they come they are returned to the user, and acknowledged. */
 START_TEST(a_receive_waits_for_text_in_each_state_that_receives)
 {
 	for (size_t i = 0; i < COUNT(receiving); i++) {
@@ -133,8 +133,8 @@ START_TEST(a_receive_takes_part_of_the_text_and_the_rest_stays)
 }
 END_TEST
 
-/* RFC 9293 3.10.3: ESTABLISHED: RCV.UP is in advance of the data passed to the user: notify the user, until the text up to it
- * is read. */
+/* RFC 9293 3.10.3: ESTABLISHED: RCV.UP is in advance of the data passed to the user: notify the user, until the text
+ * up to it is read. */
 START_TEST(a_receive_before_the_urgent_pointer_is_told_of_urgent_text_in_each_state_that_receives)
 {
 	for (size_t i = 0; i < COUNT(receiving); i++) {
@@ -151,8 +151,8 @@ START_TEST(a_receive_before_the_urgent_pointer_is_told_of_urgent_text_in_each_st
 }
 END_TEST
 
-/* RFC 9293 3.10.3: ESTABLISHED: taking responsibility for the data is told to the sender by an acknowledgment, which tells
- * the new window too once it has opened (3.8.6.2.2). */
+/* RFC 9293 3.10.3: ESTABLISHED: taking responsibility for the data is told to the sender by an acknowledgment, which
+ * tells the new window too once it has opened (3.8.6.2.2). */
 START_TEST(a_receive_that_opens_a_closed_window_is_told_to_the_sender)
 {
 	peer_config()->rcvbuf = 2000;
@@ -168,8 +168,8 @@ START_TEST(a_receive_that_opens_a_closed_window_is_told_to_the_sender)
 }
 END_TEST
 
-/* RFC 9293 3.10.3: CLOSE-WAIT: RECEIVEs are satisfied by data already on hand; then "connection closing", which is POSIX's
- * end of file. */
+/* RFC 9293 3.10.3: CLOSE-WAIT: RECEIVEs are satisfied by data already on hand; then "connection closing", which is
+ * POSIX's end of file. */
 START_TEST(a_receive_in_close_wait_gets_what_is_on_hand_and_then_the_end)
 {
 	struct peer p = established(_i);
@@ -203,8 +203,8 @@ START_TEST(a_receive_in_closing_last_ack_or_time_wait_gets_the_end)
 }
 END_TEST
 
-/* RFC 9293 3.10.3: CLOSING, LAST-ACK, TIME-WAIT: text that was acknowledged before the FIN is not lost to a user that half
- * closed: it is read first. */
+/* RFC 9293 3.10.3: CLOSING, LAST-ACK, TIME-WAIT: text that was acknowledged before the FIN is not lost to a user that
+ * half closed: it is read first. */
 START_TEST(text_on_hand_is_read_before_the_end_in_closing_last_ack_and_time_wait)
 {
 	struct peer p = fin_wait_1(_i);

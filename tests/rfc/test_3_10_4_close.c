@@ -1,5 +1,5 @@
-/* test_3_10_4_close.c: the CLOSE call (RFC 9293 3.10.4, 3.6, 3.9.1.4) in each state: tapir_shutdown(SHUT_WR), which keeps the
- * descriptor, and tapir_close, which gives it back and leaves the connection to end by itself. */
+/* test_3_10_4_close.c: the CLOSE call (RFC 9293 3.10.4, 3.6, 3.9.1.4) in each state: tapir_shutdown(SHUT_WR), which
+ * keeps the descriptor, and tapir_close, which gives it back and leaves the connection to end by itself. */
 #include "tests/support/peer.h"
 
 /* RFC 9293 3.10.4: CLOSED: no such connection for this process, or none at all. */
@@ -17,7 +17,8 @@ START_TEST(a_close_in_closed_is_an_error)
 }
 END_TEST
 
-/* RFC 9293 3.10.4: CLOSED, after a reset: the connection does not exist any more, but the descriptor can be given back. */
+/* RFC 9293 3.10.4: CLOSED, after a reset: the connection does not exist any more, but the descriptor can be given
+ * back. */
 START_TEST(a_close_after_a_reset_only_gives_the_descriptor_back)
 {
 	struct peer p = established(_i);
@@ -47,11 +48,12 @@ START_TEST(a_close_in_listen_ends_it)
 }
 END_TEST
 
-/* RFC 9293 3.10.4: LISTEN: what it has brought forth and nobody has accepted ends with it: peers are told by a RST. One that
- * was accepted stays. */
+/* RFC 9293 3.10.4: LISTEN: what it has brought forth and nobody has accepted ends with it: peers are told by a RST.
+ * One that was accepted stays. */
 START_TEST(a_close_in_listen_resets_what_was_not_accepted)
 {
-	struct peer p = established(_i), waiting = another_peer(&p, PEER_PORT + 1), half_open = another_peer(&p, PEER_PORT + 2);
+	struct peer p = established(_i);
+	struct peer waiting = another_peer(&p, PEER_PORT + 1), half_open = another_peer(&p, PEER_PORT + 2);
 
 	peer_opens(&waiting);
 	peer_sends(&half_open, "S 0:0(0) <mss 1460>");
@@ -68,8 +70,8 @@ START_TEST(a_close_in_listen_resets_what_was_not_accepted)
 }
 END_TEST
 
-/* RFC 9293 3.10.4: SYN-SENT: delete the TCB, "closing" for queued SENDs and RECEIVEs. Nothing is sent; the SYN-ACK that still
- * comes meets CLOSED. */
+/* RFC 9293 3.10.4: SYN-SENT: delete the TCB, "closing" for queued SENDs and RECEIVEs. Nothing is sent; the SYN-ACK
+ * that still comes meets CLOSED. */
 START_TEST(a_close_in_syn_sent_deletes_the_connection)
 {
 	struct peer p = syn_sent(_i);
@@ -103,8 +105,8 @@ START_TEST(a_close_in_syn_received_sends_a_fin_and_enters_fin_wait_1)
 }
 END_TEST
 
-/* RFC 9293 3.10.4: SYN-RECEIVED, with data pending: the FIN is queued behind it until ESTABLISHED. The state shows it at once:
- * SYN and text still get through. */
+/* RFC 9293 3.10.4: SYN-RECEIVED, with data pending: the FIN is queued behind it until ESTABLISHED. The state shows it
+ * at once: SYN and text still get through. */
 START_TEST(a_close_in_syn_received_with_text_pending_sends_the_fin_behind_it)
 {
 	struct peer p = syn_received_active(_i);
@@ -272,8 +274,8 @@ START_TEST(a_close_with_unread_text_is_a_reset)
 }
 END_TEST
 
-/* RFC 9293 3.6.1 (SHLD-3), RFC 1122 4.2.2.13: text that arrives after the user has closed both ways (MAY-1) is answered by a
- * RST: nobody will read it. In FIN-WAIT-1 and in FIN-WAIT-2. */
+/* RFC 9293 3.6.1 (SHLD-3), RFC 1122 4.2.2.13: text that arrives after the user has closed both ways (MAY-1) is
+ * answered by a RST: nobody will read it. In FIN-WAIT-1 and in FIN-WAIT-2. */
 START_TEST(text_after_a_full_close_is_answered_by_a_reset)
 {
 	struct peer p = established(_i);

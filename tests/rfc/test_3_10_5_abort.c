@@ -1,5 +1,6 @@
-/* test_3_10_5_abort.c: the ABORT call (RFC 9293 3.10.5, 3.9.1.6) in each state: tapir_abort, and tapir_close with a linger of
- * 0. The descriptor is given back, so there is nobody left to hear of "connection reset" but the events that are pending. */
+/* test_3_10_5_abort.c: the ABORT call (RFC 9293 3.10.5, 3.9.1.6) in each state: tapir_abort, and tapir_close with a
+ * linger of 0. The descriptor is given back, so there is nobody left to hear of "connection reset" but the events that
+ * are pending. */
 #include "tests/support/peer.h"
 
 static void ck_assert_all_gone(struct peer *p)
@@ -43,7 +44,8 @@ START_TEST(an_abort_in_listen_ends_it)
 }
 END_TEST
 
-/* RFC 9293 3.10.5: SYN-SENT: queued SENDs are dropped, delete the TCB, enter CLOSED state. No RST: there is nobody yet. */
+/* RFC 9293 3.10.5: SYN-SENT: queued SENDs are dropped, delete the TCB, enter CLOSED state. No RST: there is nobody
+ * yet. */
 START_TEST(an_abort_in_syn_sent_deletes_the_connection_silently)
 {
 	struct peer p = syn_sent(_i);
@@ -85,8 +87,8 @@ START_TEST(an_abort_sends_a_reset_at_snd_nxt_in_each_state_with_half_a_connectio
 }
 END_TEST
 
-/* RFC 9293 3.10.5: ESTABLISHED: all segments queued for transmission or retransmission are flushed, and nothing that arrives
- * later finds a connection. */
+/* RFC 9293 3.10.5: ESTABLISHED: all segments queued for transmission or retransmission are flushed, and nothing that
+ * arrives later finds a connection. */
 START_TEST(an_abort_flushes_what_was_queued_sent_and_received)
 {
 	struct peer p = established(_i);
@@ -125,8 +127,8 @@ static void done(void *ctx, const uint8_t *bytes)
 	callback_ends++;
 }
 
-/* RFC 9293 3.10.5: ESTABLISHED: queued SENDs are given back: the lender of borrowed bytes hears that they are free, once.
- * Handlers of the descriptor are not called any more. */
+/* RFC 9293 3.10.5: ESTABLISHED: queued SENDs are given back: the lender of borrowed bytes hears that they are free,
+ * once. Handlers of the descriptor are not called any more. */
 START_TEST(an_abort_gives_borrowed_text_back)
 {
 	static const struct tapir_handlers handlers = {.on_error = on_error};

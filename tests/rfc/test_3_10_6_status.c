@@ -33,8 +33,8 @@ START_TEST(status_in_listen_says_listen)
 }
 END_TEST
 
-/* RFC 9293 3.10.6: SYN-SENT, SYN-RECEIVED, ESTABLISHED, FIN-WAIT-1, FIN-WAIT-2, CLOSE-WAIT, CLOSING, LAST-ACK, TIME-WAIT:
- * "state = " its name, as the RFC writes it, and both sockets. */
+/* RFC 9293 3.10.6: SYN-SENT, SYN-RECEIVED, ESTABLISHED, FIN-WAIT-1, FIN-WAIT-2, CLOSE-WAIT, CLOSING, LAST-ACK,
+ * TIME-WAIT: "state = " its name, as the RFC writes it, and both sockets. */
 START_TEST(status_names_the_state_in_each_state)
 {
 	static const char *const names[] = {
@@ -56,7 +56,8 @@ START_TEST(status_names_the_state_in_each_state)
 }
 END_TEST
 
-/* RFC 9293 3.9.1.5: STATUS tells the windows, and the numbers of buffers awaiting acknowledgment and pending receipt. */
+/* RFC 9293 3.9.1.5: STATUS tells the windows, and the numbers of buffers awaiting acknowledgment and pending receipt.
+ * */
 START_TEST(status_tells_windows_and_what_waits_in_established)
 {
 	struct peer p = established(_i);

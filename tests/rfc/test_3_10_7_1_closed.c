@@ -1,4 +1,5 @@
-/* test_3_10_7_1_closed.c: SEGMENT ARRIVES in CLOSED (RFC 9293 3.10.7.1, 3.5.2 group 1): nothing listens, no connection. */
+/* test_3_10_7_1_closed.c: SEGMENT ARRIVES in CLOSED (RFC 9293 3.10.7.1, 3.5.2 group 1): nothing listens, no
+ * connection. */
 #include "tests/support/peer.h"
 
 /* RFC 9293 3.10.7.1 CLOSED: an incoming segment containing a RST is discarded, whatever else it carries. */
@@ -68,7 +69,8 @@ START_TEST(nothing_remains_of_a_segment_in_closed)
 }
 END_TEST
 
-/* RFC 9293 3.10.7.1 CLOSED: a port that is bound but not listened on is CLOSED too; so is one whose connection has ended. */
+/* RFC 9293 3.10.7.1 CLOSED: a port that is bound but not listened on is CLOSED too; so is one whose connection has
+ * ended. */
 START_TEST(a_port_without_a_listener_is_closed)
 {
 	struct peer p = established_active(_i);

@@ -53,8 +53,8 @@ START_TEST(a_syn_in_listen_is_answered_and_makes_a_connection_in_syn_received)
 }
 END_TEST
 
-/* RFC 9293 3.10.7.2 third: security and compartment: no datagram carries them here (A.1), so every SYN matches. IP options are
- * none of TCP's business (MUST-50): one is skipped. */
+/* RFC 9293 3.10.7.2 third: security and compartment: no datagram carries them here (A.1), so every SYN matches. IP
+ * options are none of TCP's business (MUST-50): one is skipped. */
 START_TEST(a_syn_with_an_ip_option_in_listen_is_answered)
 {
 	struct peer p = listening(_i);
@@ -76,8 +76,8 @@ START_TEST(a_syn_with_an_ip_option_in_listen_is_answered)
 }
 END_TEST
 
-/* RFC 9293 3.10.7.2 third: other control or text on the SYN "should be queued": it is left to the peer to send it again, and
- * not acknowledged, so that a forged source cannot make us hold it. Nothing is lost. */
+/* RFC 9293 3.10.7.2 third: other control or text on the SYN "should be queued": it is left to the peer to send it
+ * again, and not acknowledged, so that a forged source cannot make us hold it. Nothing is lost. */
 START_TEST(text_and_fin_on_a_syn_in_listen_are_not_acknowledged_and_come_again)
 {
 	struct peer p = listening(_i);
@@ -110,7 +110,8 @@ START_TEST(anything_else_in_listen_is_dropped)
 }
 END_TEST
 
-/* RFC 9293 3.9.2.3 (MUST-57, MUST-63): a segment to or from a broadcast or multicast address is dropped without an answer. */
+/* RFC 9293 3.9.2.3 (MUST-57, MUST-63): a segment to or from a broadcast or multicast address is dropped without an
+ * answer. */
 START_TEST(a_syn_to_or_from_a_group_address_in_listen_is_dropped_silently)
 {
 	struct peer p = listening(_i);
@@ -157,8 +158,8 @@ START_TEST(many_connections_come_from_one_listen)
 }
 END_TEST
 
-/* RFC 9293 3.10.7.2 third: the accept queue is full: SYNs are dropped without an answer and the peer tries again; the ACK of a
- * handshake that is under way is dropped too, and the SYN-ACK is sent again. */
+/* RFC 9293 3.10.7.2 third: the accept queue is full: SYNs are dropped without an answer and the peer tries again; the
+ * ACK of a handshake that is under way is dropped too, and the SYN-ACK is sent again. */
 START_TEST(a_full_accept_queue_drops_syns_and_final_acks_until_there_is_room)
 {
 	struct peer p = closed(_i), q;

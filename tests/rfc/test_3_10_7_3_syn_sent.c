@@ -34,8 +34,8 @@ START_TEST(a_rst_with_an_ack_of_something_else_in_syn_sent_is_dropped)
 }
 END_TEST
 
-/* RFC 9293 3.10.7.3 first: the range is up to SND.NXT whatever a timeout has done to it: an ACK of the SYN that is just being
- * sent again is good. */
+/* RFC 9293 3.10.7.3 first: the range is up to SND.NXT whatever a timeout has done to it: an ACK of the SYN that is
+ * just being sent again is good. */
 START_TEST(an_ack_of_a_syn_that_is_about_to_be_sent_again_in_syn_sent_is_good)
 {
 	struct peer p = syn_sent(_i);
@@ -78,8 +78,8 @@ START_TEST(a_rst_without_an_ack_in_syn_sent_is_dropped)
 }
 END_TEST
 
-/* RFC 9293 3.10.7.3 third: security and compartment: no datagram carries them here (A.1), so no segment fails this step: it
- * goes on to the fourth, whatever DSCP it carries. */
+/* RFC 9293 3.10.7.3 third: security and compartment: no datagram carries them here (A.1), so no segment fails this
+ * step: it goes on to the fourth, whatever DSCP it carries. */
 START_TEST(no_segment_fails_the_check_of_security_in_syn_sent)
 {
 	struct peer p = syn_sent(_i);
@@ -94,8 +94,8 @@ START_TEST(no_segment_fails_the_check_of_security_in_syn_sent)
 }
 END_TEST
 
-/* RFC 9293 3.10.7.3 fourth: SYN with an ACK of ours: RCV.NXT = SEG.SEQ+1, SND.UNA = SEG.ACK, the SYN leaves the retransmission
- * queue, ESTABLISHED, <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>. */
+/* RFC 9293 3.10.7.3 fourth: SYN with an ACK of ours: RCV.NXT = SEG.SEQ+1, SND.UNA = SEG.ACK, the SYN leaves the
+ * retransmission queue, ESTABLISHED, <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>. */
 START_TEST(a_syn_ack_in_syn_sent_establishes_the_connection)
 {
 	struct peer p = syn_sent(_i);
@@ -125,8 +125,8 @@ START_TEST(queued_text_rides_on_the_ack_of_a_syn_ack_in_syn_sent)
 }
 END_TEST
 
-/* RFC 9293 3.10.7.3 fourth: other controls or text in the segment: continue at the sixth step of 3.10.7.4. One ACK covers all
- * of it (MUST-58). */
+/* RFC 9293 3.10.7.3 fourth: other controls or text in the segment: continue at the sixth step of 3.10.7.4. One ACK
+ * covers all of it (MUST-58). */
 START_TEST(text_urgent_pointer_and_fin_on_a_syn_ack_in_syn_sent_are_processed)
 {
 	struct peer p = syn_sent(_i);
@@ -148,7 +148,8 @@ START_TEST(text_urgent_pointer_and_fin_on_a_syn_ack_in_syn_sent_are_processed)
 }
 END_TEST
 
-/* RFC 9293 3.10.7.3 fourth: otherwise, enter SYN-RECEIVED, <SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK>: simultaneous open (MUST-10). */
+/* RFC 9293 3.10.7.3 fourth: otherwise, enter SYN-RECEIVED, <SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK>: simultaneous open
+ * (MUST-10). */
 START_TEST(a_syn_alone_in_syn_sent_is_a_simultaneous_open)
 {
 	struct peer p = syn_sent(_i);
@@ -165,8 +166,8 @@ START_TEST(a_syn_alone_in_syn_sent_is_a_simultaneous_open)
 }
 END_TEST
 
-/* RFC 9293 3.10.7.3 fourth: text on a SYN alone is to be processed after ESTABLISHED has been reached: it is not acknowledged
- * before, and the peer sends it again. */
+/* RFC 9293 3.10.7.3 fourth: text on a SYN alone is to be processed after ESTABLISHED has been reached: it is not
+ * acknowledged before, and the peer sends it again. */
 START_TEST(text_on_a_syn_alone_in_syn_sent_waits_for_established)
 {
 	struct peer p = syn_sent(_i);

@@ -1,7 +1,8 @@
 /* test_3_10_7_4_eighth.c: SEGMENT ARRIVES, other states, eighth: check the FIN bit (RFC 9293 3.10.7.4). */
 #include "tests/support/peer.h"
 
-/* RFC 9293 3.10.7.4 eighth: do not process the FIN if the state is CLOSED, LISTEN or SYN-SENT: drop the segment and return. */
+/* RFC 9293 3.10.7.4 eighth: do not process the FIN if the state is CLOSED, LISTEN or SYN-SENT: drop the segment and
+ * return. */
 START_TEST(a_fin_in_closed_listen_or_syn_sent_is_not_processed)
 {
 	struct peer p = closed(_i);
@@ -21,8 +22,8 @@ START_TEST(a_fin_in_closed_listen_or_syn_sent_is_not_processed)
 }
 END_TEST
 
-/* RFC 9293 3.10.7.4 eighth: signal the user "connection closing", return pending RECEIVEs with it, advance RCV.NXT over the FIN,
- * and acknowledge it. FIN implies PUSH for the text before it. ESTABLISHED: enter CLOSE-WAIT. */
+/* RFC 9293 3.10.7.4 eighth: signal the user "connection closing", return pending RECEIVEs with it, advance RCV.NXT
+ * over the FIN, and acknowledge it. FIN implies PUSH for the text before it. ESTABLISHED: enter CLOSE-WAIT. */
 START_TEST(a_fin_in_established_is_acknowledged_and_enters_close_wait)
 {
 	struct peer p = established(_i);
@@ -67,8 +68,8 @@ START_TEST(a_fin_in_syn_received_enters_close_wait)
 }
 END_TEST
 
-/* RFC 9293 3.10.7.4 eighth: FIN-WAIT-1: our FIN has been ACKed in this segment: TIME-WAIT, start the time-wait timer, turn off the
- * other timers. */
+/* RFC 9293 3.10.7.4 eighth: FIN-WAIT-1: our FIN has been ACKed in this segment: TIME-WAIT, start the time-wait timer,
+ * turn off the other timers. */
 START_TEST(a_fin_that_acknowledges_ours_in_fin_wait_1_enters_time_wait)
 {
 	struct peer p = fin_wait_1(_i);
@@ -98,8 +99,8 @@ START_TEST(a_fin_that_does_not_acknowledge_ours_in_fin_wait_1_enters_closing)
 }
 END_TEST
 
-/* RFC 9293 3.10.7.4 eighth: FIN-WAIT-2: TIME-WAIT; start the time-wait timer, turn off the other timers: the orphan's and
- * keep-alive too. */
+/* RFC 9293 3.10.7.4 eighth: FIN-WAIT-2: TIME-WAIT; start the time-wait timer, turn off the other timers: the orphan's
+ * and keep-alive too. */
 START_TEST(a_fin_in_fin_wait_2_enters_time_wait_and_only_its_timer_runs)
 {
 	struct peer p = fin_wait_2(_i);
@@ -119,8 +120,8 @@ START_TEST(a_fin_in_fin_wait_2_enters_time_wait_and_only_its_timer_runs)
 }
 END_TEST
 
-/* RFC 9293 3.10.7.4 eighth: CLOSE-WAIT, CLOSING, LAST-ACK, TIME-WAIT: the FIN again, because our ACK was lost: it is acknowledged
- * again, and the state remains. */
+/* RFC 9293 3.10.7.4 eighth: CLOSE-WAIT, CLOSING, LAST-ACK, TIME-WAIT: the FIN again, because our ACK was lost: it is
+ * acknowledged again, and the state remains. */
 START_TEST(a_fin_again_is_acknowledged_again_in_each_state)
 {
 	static const enum tapir_tcp_state ended[] = {
@@ -141,8 +142,8 @@ START_TEST(a_fin_again_is_acknowledged_again_in_each_state)
 }
 END_TEST
 
-/* RFC 9293 3.10.7.4 eighth: CLOSE-WAIT, CLOSING, LAST-ACK, TIME-WAIT: a second FIN, beyond the first, changes nothing: the state
- * remains, and RCV.NXT with it. */
+/* RFC 9293 3.10.7.4 eighth: CLOSE-WAIT, CLOSING, LAST-ACK, TIME-WAIT: a second FIN, beyond the first, changes nothing:
+ * the state remains, and RCV.NXT with it. */
 START_TEST(a_second_fin_beyond_the_first_changes_nothing_in_each_state)
 {
 	static const enum tapir_tcp_state ended[] = {

@@ -1,4 +1,5 @@
-/* test_3_10_7_4_fifth.c: SEGMENT ARRIVES, other states, fifth: check the ACK field (RFC 9293 3.10.7.4, RFC 5961 5.2). */
+/* test_3_10_7_4_fifth.c: SEGMENT ARRIVES, other states, fifth: check the ACK field (RFC 9293 3.10.7.4, RFC 5961 5.2).
+ * */
 #include "tests/support/peer.h"
 
 static const enum tapir_tcp_state states[] = {
@@ -27,8 +28,8 @@ START_TEST(a_segment_without_ack_is_dropped_in_each_state)
 }
 END_TEST
 
-/* RFC 9293 3.10.7.4 fifth (MAY-12), RFC 5961 5.2: SEG.ACK > SND.NXT, or before SND.UNA - MAX.SND.WND: discard the segment and
- * send an ACK back. In ESTABLISHED, FIN-WAIT-1, FIN-WAIT-2, CLOSE-WAIT, CLOSING, LAST-ACK, TIME-WAIT. */
+/* RFC 9293 3.10.7.4 fifth (MAY-12), RFC 5961 5.2: SEG.ACK > SND.NXT, or before SND.UNA - MAX.SND.WND: discard the
+ * segment and send an ACK back. In ESTABLISHED, FIN-WAIT-1, FIN-WAIT-2, CLOSE-WAIT, CLOSING, LAST-ACK, TIME-WAIT. */
 START_TEST(an_ack_out_of_range_draws_an_ack_and_its_text_is_discarded_in_each_state)
 {
 	for (size_t i = 1; i < COUNT(states); i++) {
@@ -50,8 +51,8 @@ START_TEST(an_ack_out_of_range_draws_an_ack_and_its_text_is_discarded_in_each_st
 }
 END_TEST
 
-/* RFC 9293 3.10.7.4 fifth (MAY-12): an old ACK within SND.UNA - MAX.SND.WND is a duplicate: "it can be ignored"; the segment's
- * text is not. In ESTABLISHED. */
+/* RFC 9293 3.10.7.4 fifth (MAY-12): an old ACK within SND.UNA - MAX.SND.WND is a duplicate: "it can be ignored"; the
+ * segment's text is not. In ESTABLISHED. */
 START_TEST(an_old_ack_within_the_largest_window_is_ignored_but_not_its_text)
 {
 	struct peer p = established(_i);
@@ -70,8 +71,8 @@ START_TEST(an_old_ack_within_the_largest_window_is_ignored_but_not_its_text)
 }
 END_TEST
 
-/* RFC 9293 3.10.7.4 fifth, SYN-RECEIVED: SND.UNA < SEG.ACK =< SND.NXT: ESTABLISHED, with SND.WND, SND.WL1 and SND.WL2 from the
- * segment; continue processing: its text and FIN count. */
+/* RFC 9293 3.10.7.4 fifth, SYN-RECEIVED: SND.UNA < SEG.ACK =< SND.NXT: ESTABLISHED, with SND.WND, SND.WL1 and SND.WL2
+ * from the segment; continue processing: its text and FIN count. */
 START_TEST(the_ack_of_our_syn_in_syn_received_establishes_the_connection)
 {
 	struct peer p = syn_received(_i);
@@ -117,8 +118,8 @@ START_TEST(an_ack_of_something_else_in_syn_received_draws_a_rst)
 }
 END_TEST
 
-/* RFC 9293 3.10.7.4 fifth, ESTABLISHED, CLOSE-WAIT: SND.UNA <- SEG.ACK; what is thereby acknowledged leaves the retransmission
- * queue, in part if need be; the timer stops when it is empty. */
+/* RFC 9293 3.10.7.4 fifth, ESTABLISHED, CLOSE-WAIT: SND.UNA <- SEG.ACK; what is thereby acknowledged leaves the
+ * retransmission queue, in part if need be; the timer stops when it is empty. */
 START_TEST(an_ack_takes_text_off_the_retransmission_queue)
 {
 	for (int waiting = 0; waiting < 2; waiting++) {
@@ -152,8 +153,8 @@ static void count_done(void *ctx, const uint8_t *bytes)
 	given_bytes = bytes;
 }
 
-/* RFC 9293 3.10.7.4 fifth, ESTABLISHED: users receive positive acknowledgments for buffers that have been fully acknowledged:
- * the lender of a buffer is called when its last byte is, not before. */
+/* RFC 9293 3.10.7.4 fifth, ESTABLISHED: users receive positive acknowledgments for buffers that have been fully
+ * acknowledged: the lender of a buffer is called when its last byte is, not before. */
 START_TEST(a_buffer_goes_back_to_its_lender_when_it_is_fully_acknowledged)
 {
 	static uint8_t text[2000];
@@ -174,7 +175,8 @@ START_TEST(a_buffer_goes_back_to_its_lender_when_it_is_fully_acknowledged)
 }
 END_TEST
 
-/* RFC 9293 3.10.7.4 fifth: ESTABLISHED: the ACK acks something not yet sent: send an ACK, drop the segment, and return. */
+/* RFC 9293 3.10.7.4 fifth: ESTABLISHED: the ACK acks something not yet sent: send an ACK, drop the segment, and
+ * return. */
 START_TEST(an_ack_of_text_that_was_queued_but_not_sent_is_out_of_range)
 {
 	struct peer p = established(_i);
@@ -191,8 +193,8 @@ START_TEST(an_ack_of_text_that_was_queued_but_not_sent_is_out_of_range)
 }
 END_TEST
 
-/* RFC 9293 3.10.7.4 fifth, ESTABLISHED, CLOSE-WAIT, FIN-WAIT-2: SND.UNA =< SEG.ACK =< SND.NXT: the send window is updated when
- * SND.WL1 < SEG.SEQ or (SND.WL1 = SEG.SEQ and SND.WL2 =< SEG.ACK). */
+/* RFC 9293 3.10.7.4 fifth, ESTABLISHED, CLOSE-WAIT, FIN-WAIT-2: SND.UNA =< SEG.ACK =< SND.NXT: the send window is
+ * updated when SND.WL1 < SEG.SEQ or (SND.WL1 = SEG.SEQ and SND.WL2 =< SEG.ACK). */
 START_TEST(the_send_window_follows_the_newest_segment_in_each_state)
 {
 	static const enum tapir_tcp_state updating[] = {TAPIR_TCP_ESTABLISHED, TAPIR_TCP_CLOSE_WAIT, TAPIR_TCP_FIN_WAIT_2};
@@ -215,7 +217,8 @@ START_TEST(the_send_window_follows_the_newest_segment_in_each_state)
 }
 END_TEST
 
-/* RFC 9293 3.10.7.4 fifth, ESTABLISHED: SND.WL1 = SEG.SEQ and SND.WL2 > SEG.ACK: an old segment does not update the window. */
+/* RFC 9293 3.10.7.4 fifth, ESTABLISHED: SND.WL1 = SEG.SEQ and SND.WL2 > SEG.ACK: an old segment does not update the
+ * window. */
 START_TEST(an_older_acknowledgment_does_not_update_the_send_window)
 {
 	struct peer p = established(_i);
@@ -250,8 +253,8 @@ START_TEST(the_ack_of_our_fin_in_fin_wait_1_enters_fin_wait_2)
 }
 END_TEST
 
-/* RFC 9293 3.10.7.4 fifth, FIN-WAIT-1: "continue processing in that state": text and FIN of the segment that acknowledges our
- * FIN are processed in FIN-WAIT-2. */
+/* RFC 9293 3.10.7.4 fifth, FIN-WAIT-1: "continue processing in that state": text and FIN of the segment that
+ * acknowledges our FIN are processed in FIN-WAIT-2. */
 START_TEST(the_segment_that_acknowledges_our_fin_is_processed_on_in_fin_wait_2)
 {
 	struct peer p = fin_wait_1(_i);
@@ -263,8 +266,8 @@ START_TEST(the_segment_that_acknowledges_our_fin_is_processed_on_in_fin_wait_2)
 }
 END_TEST
 
-/* RFC 9293 3.10.7.4 fifth, FIN-WAIT-2: the user's CLOSE is acknowledged, but the TCB is not deleted: the peer may send for as
- * long as it likes while the user holds the connection. */
+/* RFC 9293 3.10.7.4 fifth, FIN-WAIT-2: the user's CLOSE is acknowledged, but the TCB is not deleted: the peer may send
+ * for as long as it likes while the user holds the connection. */
 START_TEST(fin_wait_2_lasts_as_long_as_the_user_holds_the_connection)
 {
 	struct peer p = fin_wait_2(_i);
@@ -311,7 +314,8 @@ START_TEST(the_ack_of_our_fin_in_last_ack_ends_the_connection)
 }
 END_TEST
 
-/* RFC 9293 3.10.7.4 fifth, TIME-WAIT: a retransmission of the remote FIN: acknowledge it, and restart the 2 MSL timeout. */
+/* RFC 9293 3.10.7.4 fifth, TIME-WAIT: a retransmission of the remote FIN: acknowledge it, and restart the 2 MSL
+ * timeout. */
 START_TEST(a_fin_again_in_time_wait_is_acknowledged_and_restarts_the_timeout)
 {
 	struct peer p = time_wait(_i);

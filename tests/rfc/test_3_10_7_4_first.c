@@ -20,8 +20,9 @@ static void expect_ack_and_drop(struct peer *p, enum tapir_tcp_state state)
 	ck_assert_state(p, state);
 }
 
-/* RFC 9293 3.10.7.4 first: SYN-RECEIVED, ESTABLISHED, FIN-WAIT-1, FIN-WAIT-2, CLOSE-WAIT, CLOSING, LAST-ACK, TIME-WAIT: length
- * 0, before RCV.NXT, or at or beyond RCV.NXT+RCV.WND: not acceptable: an acknowledgment, and drop. */
+/* RFC 9293 3.10.7.4 first: SYN-RECEIVED, ESTABLISHED, FIN-WAIT-1, FIN-WAIT-2, CLOSE-WAIT, CLOSING, LAST-ACK,
+ * TIME-WAIT: length 0, before RCV.NXT, or at or beyond RCV.NXT+RCV.WND: not acceptable: an acknowledgment, and drop.
+ * */
 START_TEST(an_empty_segment_outside_the_window_draws_an_ack_in_each_state)
 {
 	for (size_t i = 0; i < COUNT(states); i++) {
@@ -37,8 +38,8 @@ START_TEST(an_empty_segment_outside_the_window_draws_an_ack_in_each_state)
 }
 END_TEST
 
-/* RFC 9293 3.10.7.4 first: SYN-RECEIVED, ESTABLISHED, FIN-WAIT-1, FIN-WAIT-2, CLOSE-WAIT, CLOSING, LAST-ACK, TIME-WAIT: text
- * that lies wholly before RCV.NXT or wholly beyond the window: the same. */
+/* RFC 9293 3.10.7.4 first: SYN-RECEIVED, ESTABLISHED, FIN-WAIT-1, FIN-WAIT-2, CLOSE-WAIT, CLOSING, LAST-ACK,
+ * TIME-WAIT: text that lies wholly before RCV.NXT or wholly beyond the window: the same. */
 START_TEST(text_outside_the_window_draws_an_ack_in_each_state)
 {
 	for (size_t i = 0; i < COUNT(states); i++) {
@@ -73,8 +74,8 @@ START_TEST(a_rst_outside_the_window_is_dropped_silently_in_each_state)
 }
 END_TEST
 
-/* RFC 9293 3.10.7.4 first: table 6, length 0, window > 0: RCV.NXT =< SEG.SEQ < RCV.NXT+RCV.WND is acceptable: the last number
- * of the window too. In ESTABLISHED. */
+/* RFC 9293 3.10.7.4 first: table 6, length 0, window > 0: RCV.NXT =< SEG.SEQ < RCV.NXT+RCV.WND is acceptable: the last
+ * number of the window too. In ESTABLISHED. */
 START_TEST(an_empty_segment_at_either_edge_of_the_window_is_acceptable)
 {
 	struct peer p = established(_i);
@@ -100,7 +101,8 @@ static void close_window(struct peer *p)
 	peer_expects(p, ". %u:%u(0) ack 2001 win 0", snd_nxt, snd_nxt);
 }
 
-/* RFC 9293 3.10.7.4 first: table 6, length 0, window 0: SEG.SEQ = RCV.NXT is acceptable, nothing else. In ESTABLISHED. */
+/* RFC 9293 3.10.7.4 first: table 6, length 0, window 0: SEG.SEQ = RCV.NXT is acceptable, nothing else. In ESTABLISHED.
+ * */
 START_TEST(an_empty_segment_meets_a_zero_window_only_at_rcv_nxt)
 {
 	peer_config()->rcvbuf = 2000;
@@ -117,8 +119,9 @@ START_TEST(an_empty_segment_meets_a_zero_window_only_at_rcv_nxt)
 }
 END_TEST
 
-/* RFC 9293 3.10.7.4 first: table 6, text, window 0: not acceptable; but "special allowance should be made to accept valid ACKs,
- * URGs": an acknowledgment with text is used, its text is not. In ESTABLISHED, FIN-WAIT-1 and FIN-WAIT-2. */
+/* RFC 9293 3.10.7.4 first: table 6, text, window 0: not acceptable; but "special allowance should be made to accept
+ * valid ACKs, URGs": an acknowledgment with text is used, its text is not. In ESTABLISHED, FIN-WAIT-1 and FIN-WAIT-2.
+ * */
 START_TEST(text_that_meets_a_zero_window_is_not_taken_but_its_ack_and_urgent_pointer_are)
 {
 	peer_config()->rcvbuf = 2000;
@@ -160,8 +163,8 @@ START_TEST(a_rst_that_meets_a_zero_window_is_processed)
 }
 END_TEST
 
-/* RFC 9293 3.10.7.4 first: table 6, text, window > 0: acceptable when its first or its last byte is in the window. Only what is
- * new and within is processed. In ESTABLISHED, FIN-WAIT-1 and FIN-WAIT-2. */
+/* RFC 9293 3.10.7.4 first: table 6, text, window > 0: acceptable when its first or its last byte is in the window.
+ * Only what is new and within is processed. In ESTABLISHED, FIN-WAIT-1 and FIN-WAIT-2. */
 START_TEST(text_that_straddles_an_edge_of_the_window_is_trimmed_in_each_state_that_receives)
 {
 	peer_config()->rcvbuf = 2000;
@@ -185,7 +188,8 @@ START_TEST(text_that_straddles_an_edge_of_the_window_is_trimmed_in_each_state_th
 }
 END_TEST
 
-/* RFC 9293 3.10.7.4 first: trimming takes off a FIN that lies beyond the window. In ESTABLISHED: it comes again, and counts. */
+/* RFC 9293 3.10.7.4 first: trimming takes off a FIN that lies beyond the window. In ESTABLISHED: it comes again, and
+ * counts. */
 START_TEST(a_fin_beyond_the_window_is_trimmed_off)
 {
 	peer_config()->rcvbuf = 2000;
@@ -202,8 +206,8 @@ START_TEST(a_fin_beyond_the_window_is_trimmed_off)
 }
 END_TEST
 
-/* RFC 9293 3.10.7.4 first (SHLD-31): segments with higher beginning sequence numbers are held for later processing, in whatever
- * order they come. In ESTABLISHED, FIN-WAIT-1 and FIN-WAIT-2. */
+/* RFC 9293 3.10.7.4 first (SHLD-31): segments with higher beginning sequence numbers are held for later processing, in
+ * whatever order they come. In ESTABLISHED, FIN-WAIT-1 and FIN-WAIT-2. */
 START_TEST(text_that_begins_beyond_rcv_nxt_is_held_in_each_state_that_receives)
 {
 	for (size_t i = 0; i < COUNT(receiving); i++) {
@@ -242,8 +246,8 @@ START_TEST(a_fin_beyond_rcv_nxt_is_held)
 }
 END_TEST
 
-/* RFC 9293 3.10.7.4 first (MUST-58, MUST-59): a series of queued segments is processed before any ACK is sent: one ACK for
- * all. In ESTABLISHED. */
+/* RFC 9293 3.10.7.4 first (MUST-58, MUST-59): a series of queued segments is processed before any ACK is sent: one ACK
+ * for all. In ESTABLISHED. */
 START_TEST(segments_that_arrive_together_are_acknowledged_together)
 {
 	struct peer p = established(_i);
@@ -256,8 +260,8 @@ START_TEST(segments_that_arrive_together_are_acknowledged_together)
 }
 END_TEST
 
-/* RFC 9293 3.10.7.4 first: the improved algorithm for SYNs in TIME-WAIT (RFC 6191): with timestamps, a SYN is judged by them
- * and not by its sequence number. */
+/* RFC 9293 3.10.7.4 first: the improved algorithm for SYNs in TIME-WAIT (RFC 6191): with timestamps, a SYN is judged
+ * by them and not by its sequence number. */
 START_TEST(a_syn_with_a_newer_timestamp_in_time_wait_is_not_judged_by_its_sequence_number)
 {
 	peer_config()->timestamps = true;

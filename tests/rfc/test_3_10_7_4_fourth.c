@@ -1,5 +1,5 @@
-/* test_3_10_7_4_fourth.c: SEGMENT ARRIVES, other states, fourth: check the SYN bit (RFC 9293 3.10.7.4, RFC 5961 4.2, RFC
- * 6191). */
+/* test_3_10_7_4_fourth.c: SEGMENT ARRIVES, other states, fourth: check the SYN bit (RFC 9293 3.10.7.4, RFC 5961 4.2,
+ * RFC 6191). */
 #include "tests/support/peer.h"
 
 static const enum tapir_tcp_state synchronized[] = {
@@ -47,9 +47,9 @@ START_TEST(a_syn_in_the_window_in_syn_received_from_syn_sent_draws_a_challenge_a
 }
 END_TEST
 
-/* RFC 9293 3.10.7.4 fourth: ESTABLISHED, FIN-WAIT-1, FIN-WAIT-2, CLOSE-WAIT, CLOSING, LAST-ACK, TIME-WAIT: irrespective of the
- * sequence number a SYN draws a challenge ACK <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK> and is dropped. (In TIME-WAIT a SYN with a
- * higher number and without ACK opens a new connection, below.) */
+/* RFC 9293 3.10.7.4 fourth: ESTABLISHED, FIN-WAIT-1, FIN-WAIT-2, CLOSE-WAIT, CLOSING, LAST-ACK, TIME-WAIT:
+ * irrespective of the sequence number a SYN draws a challenge ACK <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK> and is dropped.
+ * (In TIME-WAIT a SYN with a higher number and without ACK opens a new connection, below.) */
 START_TEST(a_syn_draws_a_challenge_ack_in_each_state)
 {
 	for (size_t i = 0; i < COUNT(synchronized); i++) {
@@ -83,8 +83,8 @@ START_TEST(nothing_of_a_segment_with_a_syn_is_used)
 }
 END_TEST
 
-/* RFC 5961 4.2, RFC 9293 3.10.7.4 fourth: the challenge finds out a peer that has lost its connection: it answers the ACK by a
- * RST at RCV.NXT, and the port is free. In ESTABLISHED. */
+/* RFC 5961 4.2, RFC 9293 3.10.7.4 fourth: the challenge finds out a peer that has lost its connection: it answers the
+ * ACK by a RST at RCV.NXT, and the port is free. In ESTABLISHED. */
 START_TEST(a_challenge_lets_a_restarted_peer_reset_the_old_connection)
 {
 	struct peer p = established(_i);
@@ -99,8 +99,8 @@ START_TEST(a_challenge_lets_a_restarted_peer_reset_the_old_connection)
 }
 END_TEST
 
-/* RFC 9293 3.10.7.4 fourth, 3.6.1 (MAY-2), RFC 6191 2: TIME-WAIT without timestamps: a SYN with a higher sequence number opens a
- * new connection at once, with a higher ISS. */
+/* RFC 9293 3.10.7.4 fourth, 3.6.1 (MAY-2), RFC 6191 2: TIME-WAIT without timestamps: a SYN with a higher sequence
+ * number opens a new connection at once, with a higher ISS. */
 START_TEST(a_syn_with_a_higher_number_in_time_wait_opens_a_new_connection)
 {
 	struct peer p = time_wait(_i);
@@ -119,8 +119,8 @@ START_TEST(a_syn_with_a_higher_number_in_time_wait_opens_a_new_connection)
 }
 END_TEST
 
-/* RFC 9293 3.10.7.4 fourth, 3.6.1 (SHLD-4), RFC 6191 2: TIME-WAIT with timestamps: a newer one opens a new connection whatever
- * the sequence number, an equal one with a higher number too, an older one never does. */
+/* RFC 9293 3.10.7.4 fourth, 3.6.1 (SHLD-4), RFC 6191 2: TIME-WAIT with timestamps: a newer one opens a new connection
+ * whatever the sequence number, an equal one with a higher number too, an older one never does. */
 START_TEST(timestamps_decide_whether_a_syn_in_time_wait_opens_a_new_connection)
 {
 	static const struct { const char *line; bool opens; } cases[] = {

@@ -1,4 +1,5 @@
-/* test_3_10_7_4_second.c: SEGMENT ARRIVES, other states, second: check the RST bit (RFC 9293 3.10.7.4, RFC 5961 3.2). */
+/* test_3_10_7_4_second.c: SEGMENT ARRIVES, other states, second: check the RST bit (RFC 9293 3.10.7.4, RFC 5961 3.2).
+ * */
 #include "tests/support/peer.h"
 
 static const enum tapir_tcp_state states[] = {
@@ -7,8 +8,8 @@ static const enum tapir_tcp_state states[] = {
 };
 #define COUNT(list) (sizeof list / sizeof list[0])
 
-/* RFC 9293 3.10.7.4 second: 1) the sequence number is outside the receive window: silently drop the segment. In SYN-RECEIVED,
- * ESTABLISHED, FIN-WAIT-1, FIN-WAIT-2, CLOSE-WAIT, CLOSING, LAST-ACK, TIME-WAIT. */
+/* RFC 9293 3.10.7.4 second: 1) the sequence number is outside the receive window: silently drop the segment. In
+ * SYN-RECEIVED, ESTABLISHED, FIN-WAIT-1, FIN-WAIT-2, CLOSE-WAIT, CLOSING, LAST-ACK, TIME-WAIT. */
 START_TEST(rst_outside_the_window_is_dropped_in_each_state)
 {
 	for (size_t i = 0; i < COUNT(states); i++) {
@@ -25,8 +26,9 @@ START_TEST(rst_outside_the_window_is_dropped_in_each_state)
 }
 END_TEST
 
-/* RFC 9293 3.10.7.4 second: 3) within the window but not RCV.NXT: challenge ACK <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>, drop the
- * segment and stop. In SYN-RECEIVED, ESTABLISHED, FIN-WAIT-1, FIN-WAIT-2, CLOSE-WAIT, CLOSING, LAST-ACK, TIME-WAIT. */
+/* RFC 9293 3.10.7.4 second: 3) within the window but not RCV.NXT: challenge ACK <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>,
+ * drop the segment and stop. In SYN-RECEIVED, ESTABLISHED, FIN-WAIT-1, FIN-WAIT-2, CLOSE-WAIT, CLOSING, LAST-ACK,
+ * TIME-WAIT. */
 START_TEST(rst_inside_the_window_draws_a_challenge_ack_in_each_state)
 {
 	for (size_t i = 0; i < COUNT(states); i++) {
@@ -46,8 +48,8 @@ START_TEST(rst_inside_the_window_draws_a_challenge_ack_in_each_state)
 }
 END_TEST
 
-/* RFC 5961 7: challenge ACKs are limited, all connections together, and there are new ones a second later; RFC 9293 3.10.7.4
- * second. In ESTABLISHED. */
+/* RFC 5961 7: challenge ACKs are limited, all connections together, and there are new ones a second later; RFC 9293
+ * 3.10.7.4 second. In ESTABLISHED. */
 START_TEST(challenge_acks_are_limited)
 {
 	peer_config()->challenge_acks = 3;
@@ -65,8 +67,8 @@ START_TEST(challenge_acks_are_limited)
 }
 END_TEST
 
-/* RFC 9293 3.10.7.4 second, SYN-RECEIVED: 2) at RCV.NXT, passive OPEN: return to LISTEN; the user need not be informed; the
- * retransmission queue is flushed. */
+/* RFC 9293 3.10.7.4 second, SYN-RECEIVED: 2) at RCV.NXT, passive OPEN: return to LISTEN; the user need not be
+ * informed; the retransmission queue is flushed. */
 START_TEST(rst_in_syn_received_from_listen_returns_to_listen)
 {
 	struct peer p = syn_received(_i);
@@ -83,8 +85,8 @@ START_TEST(rst_in_syn_received_from_listen_returns_to_listen)
 }
 END_TEST
 
-/* RFC 9293 3.10.7.4 second, SYN-RECEIVED: active OPEN: signal "connection refused", CLOSED (MUST-11: the connection remembers
- * that it came from an active OPEN). */
+/* RFC 9293 3.10.7.4 second, SYN-RECEIVED: active OPEN: signal "connection refused", CLOSED (MUST-11: the connection
+ * remembers that it came from an active OPEN). */
 START_TEST(rst_in_syn_received_from_syn_sent_refuses_the_connection)
 {
 	struct peer p = syn_received_active(_i);
@@ -97,8 +99,8 @@ START_TEST(rst_in_syn_received_from_syn_sent_refuses_the_connection)
 }
 END_TEST
 
-/* RFC 9293 3.10.7.4 second: ESTABLISHED, FIN-WAIT-1, FIN-WAIT-2, CLOSE-WAIT: RECEIVEs and SENDs get "reset", so does a user who
- * has asked nothing; all segment queues are flushed; CLOSED. */
+/* RFC 9293 3.10.7.4 second: ESTABLISHED, FIN-WAIT-1, FIN-WAIT-2, CLOSE-WAIT: RECEIVEs and SENDs get "reset", so does a
+ * user who has asked nothing; all segment queues are flushed; CLOSED. */
 START_TEST(rst_at_rcv_nxt_resets_the_connection_in_each_state_with_half_a_connection_open)
 {
 	static const enum tapir_tcp_state half_open[] = {
@@ -121,8 +123,8 @@ START_TEST(rst_at_rcv_nxt_resets_the_connection_in_each_state_with_half_a_connec
 }
 END_TEST
 
-/* RFC 9293 3.10.7.4 second: ESTABLISHED: all segment queues are flushed: what was sent and not acknowledged, what was never
- * sent, and what had arrived out of order. */
+/* RFC 9293 3.10.7.4 second: ESTABLISHED: all segment queues are flushed: what was sent and not acknowledged, what was
+ * never sent, and what had arrived out of order. */
 START_TEST(rst_flushes_the_queues_in_established)
 {
 	struct peer p = established(_i);
@@ -141,7 +143,8 @@ START_TEST(rst_flushes_the_queues_in_established)
 }
 END_TEST
 
-/* RFC 9293 3.10.7.4 second: ESTABLISHED, not yet accepted: the user never hears of it, or accepts what is left of it. */
+/* RFC 9293 3.10.7.4 second: ESTABLISHED, not yet accepted: the user never hears of it, or accepts what is left of it.
+ * */
 START_TEST(rst_before_accept_leaves_nothing_to_accept)
 {
 	struct peer p = listening(_i);

@@ -4,8 +4,9 @@
 static const enum tapir_tcp_state receiving[] = {TAPIR_TCP_ESTABLISHED, TAPIR_TCP_FIN_WAIT_1, TAPIR_TCP_FIN_WAIT_2};
 #define COUNT(list) (sizeof list / sizeof list[0])
 
-/* RFC 9293 3.10.7.4 seventh: ESTABLISHED, FIN-WAIT-1, FIN-WAIT-2: text is moved to the user's buffer, RCV.NXT advances over it,
- * RCV.WND is adjusted so that their total is not reduced, and it is acknowledged: <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>. */
+/* RFC 9293 3.10.7.4 seventh: ESTABLISHED, FIN-WAIT-1, FIN-WAIT-2: text is moved to the user's buffer, RCV.NXT advances
+ * over it, RCV.WND is adjusted so that their total is not reduced, and it is acknowledged:
+ * <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>. */
 START_TEST(text_is_delivered_and_acknowledged_in_each_state_that_receives)
 {
 	for (size_t i = 0; i < COUNT(receiving); i++) {
@@ -23,8 +24,8 @@ START_TEST(text_is_delivered_and_acknowledged_in_each_state_that_receives)
 }
 END_TEST
 
-/* RFC 9293 3.10.7.4 seventh: ESTABLISHED, FIN-WAIT-1, FIN-WAIT-2: data is moved until the buffer is full: what is beyond it is
- * not acknowledged, and is taken when it comes again. */
+/* RFC 9293 3.10.7.4 seventh: ESTABLISHED, FIN-WAIT-1, FIN-WAIT-2: data is moved until the buffer is full: what is
+ * beyond it is not acknowledged, and is taken when it comes again. */
 START_TEST(text_is_taken_until_the_buffer_is_full_in_each_state_that_receives)
 {
 	peer_config()->rcvbuf = 2000;
@@ -45,8 +46,8 @@ START_TEST(text_is_taken_until_the_buffer_is_full_in_each_state_that_receives)
 }
 END_TEST
 
-/* RFC 9293 3.10.7.4 seventh, 3.8.6 (SHLD-14): ESTABLISHED: the right edge of the window never moves to the left, whatever the
- * user does not read. */
+/* RFC 9293 3.10.7.4 seventh, 3.8.6 (SHLD-14): ESTABLISHED: the right edge of the window never moves to the left,
+ * whatever the user does not read. */
 START_TEST(the_right_edge_of_the_window_does_not_move_to_the_left)
 {
 	peer_config()->rcvbuf = 20000;
@@ -61,8 +62,8 @@ START_TEST(the_right_edge_of_the_window_does_not_move_to_the_left)
 }
 END_TEST
 
-/* RFC 9293 3.10.7.4 seventh (MAY-13): ESTABLISHED, FIN-WAIT-1, FIN-WAIT-2: a segment in the window but not at its left edge draws
- * an ACK of RCV.NXT, one for each (RFC 5681 4.2), even when several arrive together. */
+/* RFC 9293 3.10.7.4 seventh (MAY-13): ESTABLISHED, FIN-WAIT-1, FIN-WAIT-2: a segment in the window but not at its left
+ * edge draws an ACK of RCV.NXT, one for each (RFC 5681 4.2), even when several arrive together. */
 START_TEST(each_out_of_order_segment_draws_a_duplicate_ack_in_each_state_that_receives)
 {
 	for (size_t i = 0; i < COUNT(receiving); i++) {
@@ -85,8 +86,8 @@ START_TEST(each_out_of_order_segment_draws_a_duplicate_ack_in_each_state_that_re
 }
 END_TEST
 
-/* RFC 9293 3.10.7.4 seventh: ESTABLISHED: the acknowledgment is piggybacked on a segment being transmitted if possible without
- * undue delay: with a delayed ACK (3.8.6.3, SHLD-18) the user's answer carries it. */
+/* RFC 9293 3.10.7.4 seventh: ESTABLISHED: the acknowledgment is piggybacked on a segment being transmitted if possible
+ * without undue delay: with a delayed ACK (3.8.6.3, SHLD-18) the user's answer carries it. */
 START_TEST(the_acknowledgment_rides_on_text_when_the_user_answers_in_time)
 {
 	peer_config()->delack_us = 40 * TAPIR_MS;
@@ -111,8 +112,8 @@ START_TEST(the_acknowledgment_rides_on_text_when_the_user_answers_in_time)
 }
 END_TEST
 
-/* RFC 9293 3.10.7.4 seventh: ESTABLISHED: a segment that empties and carries PUSH: this API tells no PUSH (MAY-17 left out): what
- * has arrived can be read at once, with PUSH or without. */
+/* RFC 9293 3.10.7.4 seventh: ESTABLISHED: a segment that empties and carries PUSH: this API tells no PUSH (MAY-17 left
+ * out): what has arrived can be read at once, with PUSH or without. */
 START_TEST(text_without_push_can_be_read_at_once)
 {
 	struct peer p = established(_i);
@@ -124,8 +125,8 @@ START_TEST(text_without_push_can_be_read_at_once)
 }
 END_TEST
 
-/* RFC 9293 3.10.7.4 seventh: CLOSE-WAIT, CLOSING, LAST-ACK, TIME-WAIT: this should not occur since a FIN has been received: ignore
- * the segment text. */
+/* RFC 9293 3.10.7.4 seventh: CLOSE-WAIT, CLOSING, LAST-ACK, TIME-WAIT: this should not occur since a FIN has been
+ * received: ignore the segment text. */
 START_TEST(text_after_the_fin_is_ignored_in_each_state)
 {
 	static const enum tapir_tcp_state ended[] = {
@@ -147,8 +148,8 @@ START_TEST(text_after_the_fin_is_ignored_in_each_state)
 }
 END_TEST
 
-/* RFC 9293 3.10.7.4 seventh: ESTABLISHED, and the user has shut down receiving: text is acknowledged and thrown away, and the
- * window stays open. */
+/* RFC 9293 3.10.7.4 seventh: ESTABLISHED, and the user has shut down receiving: text is acknowledged and thrown away,
+ * and the window stays open. */
 START_TEST(text_that_the_user_does_not_want_is_acknowledged_and_thrown_away)
 {
 	peer_config()->rcvbuf = 2000;

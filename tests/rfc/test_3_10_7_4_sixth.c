@@ -1,5 +1,5 @@
-/* test_3_10_7_4_sixth.c: SEGMENT ARRIVES, other states, sixth: check the URG bit (RFC 9293 3.10.7.4, 3.8.5, RFC 6093). Urgent
- * text is delivered in line; TAPIR_POLLPRI says that some lies ahead of what the user has read. */
+/* test_3_10_7_4_sixth.c: SEGMENT ARRIVES, other states, sixth: check the URG bit (RFC 9293 3.10.7.4, 3.8.5, RFC 6093
+ * 3). Urgent text is delivered in line; TAPIR_POLLPRI says that some lies ahead of what the user has read. */
 #include "tests/support/peer.h"
 
 static const enum tapir_tcp_state receiving[] = {TAPIR_TCP_ESTABLISHED, TAPIR_TCP_FIN_WAIT_1, TAPIR_TCP_FIN_WAIT_2};
@@ -14,8 +14,8 @@ static int signals(const struct peer *p)
 	return tapir_poll_events(p->t, events, 8);
 }
 
-/* RFC 9293 3.10.7.4 sixth (MUST-30, MUST-32): ESTABLISHED, FIN-WAIT-1, FIN-WAIT-2: RCV.UP <- max(RCV.UP, SEG.UP), and signal the
- * user when it is in advance of the data consumed; again only when it has advanced. */
+/* RFC 9293 3.10.7.4 sixth (MUST-30, MUST-32): ESTABLISHED, FIN-WAIT-1, FIN-WAIT-2: RCV.UP <- max(RCV.UP, SEG.UP), and
+ * signal the user when it is in advance of the data consumed; again only when it has advanced. */
 START_TEST(the_user_is_told_of_urgent_text_and_when_its_end_moves_in_each_state_that_receives)
 {
 	for (size_t i = 0; i < COUNT(receiving); i++) {
@@ -39,8 +39,8 @@ START_TEST(the_user_is_told_of_urgent_text_and_when_its_end_moves_in_each_state_
 }
 END_TEST
 
-/* RFC 9293 3.8.5 (MUST-62), 3.10.7.4 sixth: ESTABLISHED: the urgent pointer points to the octet that follows the urgent text;
- * (MUST-33): the user can learn whether more of it remains to be read. */
+/* RFC 9293 3.8.5 (MUST-62), 3.10.7.4 sixth: ESTABLISHED: the urgent pointer points to the octet that follows the
+ * urgent text; (MUST-33): the user can learn whether more of it remains to be read. */
 START_TEST(urgent_mode_ends_when_everything_before_the_pointer_is_read)
 {
 	struct peer p = established(_i);
@@ -58,8 +58,8 @@ START_TEST(urgent_mode_ends_when_everything_before_the_pointer_is_read)
 }
 END_TEST
 
-/* RFC 9293 3.8.5 (MUST-31): urgent text may be of any length, over any number of segments. In ESTABLISHED; 3.10.7.4 sixth: the
- * pointer moves forward only. */
+/* RFC 9293 3.8.5 (MUST-31): urgent text may be of any length, over any number of segments. In ESTABLISHED; 3.10.7.4
+ * sixth: the pointer moves forward only. */
 START_TEST(urgent_text_may_be_of_any_length)
 {
 	struct peer p = established(_i);
@@ -80,7 +80,8 @@ START_TEST(urgent_text_may_be_of_any_length)
 }
 END_TEST
 
-/* RFC 9293 3.10.7.4 sixth, first: ESTABLISHED: the pointer counts from SEG.SEQ as sent, also when old text was trimmed off. */
+/* RFC 9293 3.10.7.4 sixth, first: ESTABLISHED: the pointer counts from SEG.SEQ as sent, also when old text was trimmed
+ * off. */
 START_TEST(the_urgent_pointer_counts_from_the_untrimmed_segment)
 {
 	struct peer p = established(_i);
@@ -106,7 +107,8 @@ START_TEST(the_urgent_pointer_counts_from_the_untrimmed_segment)
 }
 END_TEST
 
-/* RFC 9293 3.10.7.4 sixth, 3.10.7.3 fourth: the urgent pointer of a SYN-ACK counts from the SYN. SYN-SENT to ESTABLISHED. */
+/* RFC 9293 3.10.7.4 sixth, 3.10.7.3 fourth: the urgent pointer of a SYN-ACK counts from the SYN. SYN-SENT to
+ * ESTABLISHED. */
 START_TEST(the_urgent_pointer_of_a_syn_ack_counts_from_the_syn)
 {
 	struct peer p = syn_sent(_i);
@@ -121,8 +123,8 @@ START_TEST(the_urgent_pointer_of_a_syn_ack_counts_from_the_syn)
 }
 END_TEST
 
-/* RFC 9293 3.10.7.4 sixth: CLOSE-WAIT, CLOSING, LAST-ACK, TIME-WAIT: this should not occur since a FIN has been received: ignore
- * the URG. */
+/* RFC 9293 3.10.7.4 sixth: CLOSE-WAIT, CLOSING, LAST-ACK, TIME-WAIT: this should not occur since a FIN has been
+ * received: ignore the URG. */
 START_TEST(urg_after_the_fin_is_ignored_in_each_state)
 {
 	static const enum tapir_tcp_state ended[] = {

@@ -1,5 +1,5 @@
-/* test_3_10_7_4_third.c: SEGMENT ARRIVES, other states, third: check security (RFC 9293 3.10.7.4, A.1). A datagram has no
- * security or compartment that TCP would see here: IP skips such options (RFC 9293 3.9.2 MUST-50). So every segment
+/* test_3_10_7_4_third.c: SEGMENT ARRIVES, other states, third: check security (RFC 9293 3.10.7.4, A.1). A datagram has
+ * no security or compartment that TCP would see here: IP skips such options (RFC 9293 3.9.2 MUST-50). So every segment
  * passes this step, in each state. */
 #include "tests/support/peer.h"
 
@@ -29,8 +29,9 @@ static size_t with_security(const uint8_t *frame, size_t n, uint8_t *longer)
 	return n;
 }
 
-/* RFC 9293 3.10.7.4 third, 3.9.2 (MUST-50): SYN-RECEIVED, ESTABLISHED, FIN-WAIT-1, FIN-WAIT-2, CLOSE-WAIT, CLOSING, LAST-ACK,
- * TIME-WAIT: a segment with an IP security option is processed as one without: no reset, and the fifth step sees its ACK. */
+/* RFC 9293 3.10.7.4 third, 3.9.2 (MUST-50): SYN-RECEIVED, ESTABLISHED, FIN-WAIT-1, FIN-WAIT-2, CLOSE-WAIT, CLOSING,
+ * LAST-ACK, TIME-WAIT: a segment with an IP security option is processed as one without: no reset, and the fifth step
+ * sees its ACK. */
 START_TEST(a_security_option_changes_nothing_in_each_state)
 {
 	static const enum tapir_tcp_state after_ack[] = {

@@ -1,5 +1,6 @@
-/* test_3_10_8_timeouts.c: the timeouts (RFC 9293 3.10.8, 3.8.1, 3.8.3) in each state that has them. Round trips take no time
- * here, so a connection that was opened without loss has the least RTO, 200 ms; one that is being opened has 1 s. */
+/* test_3_10_8_timeouts.c: the timeouts (RFC 9293 3.10.8, 3.8.1, 3.8.3) in each state that has them. Round trips take
+ * no time here, so a connection that was opened without loss has the least RTO, 200 ms; one that is being opened has 1
+ * s. */
 #include "tests/support/peer.h"
 
 #define COUNT(list) (sizeof list / sizeof list[0])
@@ -29,9 +30,9 @@ static struct peer with_something_outstanding(const struct outstanding *o, int r
 	return p;
 }
 
-/* RFC 9293 3.10.8 RETRANSMISSION TIMEOUT: SYN-SENT, SYN-RECEIVED, ESTABLISHED, CLOSE-WAIT, FIN-WAIT-1, CLOSING, LAST-ACK: the
- * segment at the front of the retransmission queue is sent again and the timer reinitialized, backed off (3.8.1, MUST-19;
- * RFC 6298 5.5); SYNs too (MUST-22). */
+/* RFC 9293 3.10.8 RETRANSMISSION TIMEOUT: SYN-SENT, SYN-RECEIVED, ESTABLISHED, CLOSE-WAIT, FIN-WAIT-1, CLOSING,
+ * LAST-ACK: the segment at the front of the retransmission queue is sent again and the timer reinitialized, backed off
+ * (3.8.1, MUST-19; RFC 6298 5.5); SYNs too (MUST-22). */
 START_TEST(the_front_of_the_retransmission_queue_is_sent_again_in_each_state)
 {
 	for (size_t i = 0; i < COUNT(cases); i++) {
@@ -87,8 +88,8 @@ START_TEST(a_retransmission_timeout_sends_text_and_fin_again)
 }
 END_TEST
 
-/* RFC 9293 3.10.8 USER TIMEOUT, 3.8.3 (MUST-20, MUST-21): SYN-SENT, SYN-RECEIVED, ESTABLISHED, CLOSE-WAIT, FIN-WAIT-1, CLOSING,
- * LAST-ACK: after R2 retransmissions, which are configured, flush all queues, signal the user, CLOSED. */
+/* RFC 9293 3.10.8 USER TIMEOUT, 3.8.3 (MUST-20, MUST-21): SYN-SENT, SYN-RECEIVED, ESTABLISHED, CLOSE-WAIT, FIN-WAIT-1,
+ * CLOSING, LAST-ACK: after R2 retransmissions, which are configured, flush all queues, signal the user, CLOSED. */
 START_TEST(the_user_timeout_aborts_the_connection_in_each_state)
 {
 	peer_config()->retries2 = peer_config()->syn_retries = peer_config()->synack_retries = 3;
@@ -132,7 +133,8 @@ START_TEST(the_user_timeout_of_a_half_open_connection_is_silent)
 }
 END_TEST
 
-/* RFC 9293 3.8.3 (MUST-23), 3.10.8 USER TIMEOUT: R2 for a SYN corresponds to at least 3 minutes, by default. SYN-SENT. */
+/* RFC 9293 3.8.3 (MUST-23), 3.10.8 USER TIMEOUT: R2 for a SYN corresponds to at least 3 minutes, by default. SYN-SENT.
+ * */
 START_TEST(a_syn_is_given_up_after_three_minutes_at_the_earliest)
 {
 	struct peer p = syn_sent(_i);
@@ -146,8 +148,8 @@ START_TEST(a_syn_is_given_up_after_three_minutes_at_the_earliest)
 }
 END_TEST
 
-/* RFC 9293 3.8.3 (SHLD-11), 3.10.8 USER TIMEOUT: R2 for text corresponds to at least 100 seconds, by default, also at the least
- * RTO. ESTABLISHED. */
+/* RFC 9293 3.8.3 (SHLD-11), 3.10.8 USER TIMEOUT: R2 for text corresponds to at least 100 seconds, by default, also at
+ * the least RTO. ESTABLISHED. */
 START_TEST(text_is_given_up_after_a_hundred_seconds_at_the_earliest)
 {
 	struct peer p = established(_i);
@@ -162,8 +164,8 @@ START_TEST(text_is_given_up_after_a_hundred_seconds_at_the_earliest)
 }
 END_TEST
 
-/* RFC 9293 3.10.8 USER TIMEOUT: a connection that no program holds ends sooner: FIN-WAIT-1 and LAST-ACK after their own number of
- * retransmissions, FIN-WAIT-2 after a time without the peer's FIN. */
+/* RFC 9293 3.10.8 USER TIMEOUT: a connection that no program holds ends sooner: FIN-WAIT-1 and LAST-ACK after their
+ * own number of retransmissions, FIN-WAIT-2 after a time without the peer's FIN. */
 START_TEST(a_connection_that_nobody_holds_always_ends)
 {
 	peer_config()->orphan_retries = 2;
@@ -188,8 +190,8 @@ START_TEST(a_connection_that_nobody_holds_always_ends)
 }
 END_TEST
 
-/* RFC 9293 3.10.8 TIME-WAIT TIMEOUT, 3.6.1 (MUST-13): delete the TCB, CLOSED, after 2 MSL; MSL is configured. The descriptor
- * stays the user's. */
+/* RFC 9293 3.10.8 TIME-WAIT TIMEOUT, 3.6.1 (MUST-13): delete the TCB, CLOSED, after 2 MSL; MSL is configured. The
+ * descriptor stays the user's. */
 START_TEST(time_wait_lasts_two_msl)
 {
 	static const usec_t msls[] = {30 * TAPIR_SEC, 120 * TAPIR_SEC, TAPIR_MS};

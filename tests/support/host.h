@@ -8,6 +8,7 @@
 #define TEST_HOST_H
 
 #include <check.h>
+#include "result.h"
 #include "stack/base/bytes.h"
 #include "stack/wire/arp.h"
 #include "stack/wire/eth.h"
@@ -26,6 +27,8 @@ struct tapir_config *host_config(void);
 /* The same on Ethernet, with RFC 5227 probing off, so that the address may be used at once. */
 struct tapir_config *host_config_ethernet(void);
 struct tapir *host_begin(void);
+/* The stack has made itself this link address: its frames must carry it. */
+void host_mac_is(const uint8_t mac[6]);
 void host_end(void);		/* nothing when there is no stack */
 
 /* --- what the stack hears; each returns its verdict --- */
@@ -64,15 +67,5 @@ struct icmp_header host_says_icmp(struct said *s, struct span *payload);
 
 void host_waits(usec_t us);		/* runs every timer on the way */
 bool addr_is(const struct tapir_addr *a, struct tapir_addr wanted);
-
-#define ck_assert_verdict_eq(v, wanted) ck_assert_str_eq(tapir_verdict_name(v), tapir_verdict_name(wanted))
-/* A call's result: 0, a negative error, or a count. */
-#define ck_assert_result(call, wanted) \
-	do { \
-		int64_t ck_got = (call), ck_want = (wanted); \
-		ck_assert_msg(ck_got == ck_want, "%s is %lld %s, not %lld %s", #call, (long long)ck_got, \
-			      ck_got < 0 ? tapir_errname((int)ck_got) : "", (long long)ck_want, \
-			      ck_want < 0 ? tapir_errname((int)ck_want) : ""); \
-	} while (0)
 
 #endif

@@ -9,6 +9,7 @@
 
 #include <check.h>
 #include <string.h>
+#include "result.h"
 #include "stack/tapir.h"
 
 enum { A, B };			/* A opens, B serves, in most tests */
@@ -40,14 +41,5 @@ void pair_close(const struct pair_conn *c);	/* all three, as far as they are ope
 /* Takes all rows of tapir_poll_events: the readiness that sd was listed with, or -1 when it was not. */
 int pair_poll_event(int who, tapir_sd sd);
 void pair_forget_events(void);
-
-/* A call's result: 0, a negative error, or a count. */
-#define ck_assert_result(call, wanted) \
-	do { \
-		int64_t ck_got = (call), ck_want = (wanted); \
-		ck_assert_msg(ck_got == ck_want, "%s is %lld %s, not %lld %s", #call, (long long)ck_got, \
-			      ck_got < 0 ? tapir_errname((int)ck_got) : "", (long long)ck_want, \
-			      ck_want < 0 ? tapir_errname((int)ck_want) : ""); \
-	} while (0)
 
 #endif

@@ -1,5 +1,6 @@
-/* peer.c: see peer.h. Owns the one stack of a test, what it has sent and not yet been asked about, and the transcript that
- * a failure prints. How a connection is driven to a state, and the user's calls, are in peer_user.c. */
+/* peer.c: see peer.h. Owns the one stack of a test, and what it has sent and not yet been asked about. What has
+ * happened, and how a failure tells it, is in peer_log.c; the user's calls and the way to each state are in
+ * peer_user.c. */
 #include "peer.h"
 
 #include <stdarg.h>
@@ -12,9 +13,7 @@
 #define STACK_ADDR 0x0a000002u
 #define PEER_ADDR 0x0a000001u
 #define START_US (1000 * TAPIR_SEC)
-#define ARROWS 256
 #define SOCKETS 64
-#define TRANSCRIPT 20000
 #define TICKS_MAX 100000
 
 struct sent_frame {
@@ -24,22 +23,14 @@ struct sent_frame {
 	size_t n;
 	uint8_t bytes[];
 };
-struct arrow { struct tapir_endpoint local, remote; enum tapir_tcp_state from, to; };
 
 static struct {
 	struct tapir *t;
 	void *mem;
 	struct sent_frame *first, **last;	/* what the stack has sent, oldest first */
 	struct sent_frame *shown, *other;	/* peer_last_frame, peer_takes_other_frame */
-	const char *why;			/* of the last segment it made */
-	struct arrow arrows[ARROWS];
-	uint32_t arrow_count;
-	uint32_t events[TAPIR_EV_ARP + 1];
 	tapir_sd sockets[SOCKETS];
 	uint32_t socket_count;
-	char transcript[TRANSCRIPT];
-	size_t transcript_len;
-	bool verbose;
 } world;
 static struct tapir_config config;
 
@@ -48,54 +39,7 @@ static const struct { uint32_t stack, peer; } runs[PEER_RUNS] = {
 	{1000000, 500000}, {UINT32_MAX, UINT32_MAX - 20}, {UINT32_MAX - 20, UINT32_MAX}
 };
 
-/* ---- transcript and failure ------------------------------------------------------------------------------------ */
-
-void peer_note(const char *format, ...)
-{
-	char *at = world.transcript + world.transcript_len;
-	size_t room = TRANSCRIPT - world.transcript_len;
-	va_list args;
-	int n;
-
-	n = snprintf(at, room, "  %9.3f ", world.t ? (double)(tapir_now(world.t) - START_US) / 1e6 : 0.0);
-	if (n < 0 || (size_t)n + 2 >= room)
-		return;
-	va_start(args, format);
-	n += vsnprintf(at + n, room - (size_t)n, format, args);
-	va_end(args);
-	if (n < 0 || (size_t)n + 2 > room)
-		return;
-	strcpy(at + n, "\n");
-	world.transcript_len += (size_t)n + 1;
-	if (world.verbose)
-		fputs(at, stderr);
-}
-
-void peer_fails(const char *format, ...)
-{
-	char what[1000];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(what, sizeof what, format, args);
-	va_end(args);
-	ck_abort_msg("%s\nafter (> the peer, < the stack, = the user)\n%s", what, world.transcript);
-}
-
 /* ---- the stack ------------------------------------------------------------------------------------------------- */
-
-static void on_event(void *ctx, const struct tapir_event *e)
-{
-	(void)ctx;
-	world.events[e->kind]++;
-	if (e->kind == TAPIR_EV_SEGMENT_OUT || e->kind == TAPIR_EV_RETRANSMIT)
-		world.why = e->why;
-	if (e->kind != TAPIR_EV_STATE)
-		return;
-	peer_note("  %s > %s", tapir_tcp_state_name(e->u.state.from), tapir_tcp_state_name(e->u.state.to));
-	ck_assert(world.arrow_count < ARROWS);
-	world.arrows[world.arrow_count++] = (struct arrow){e->local, e->remote, e->u.state.from, e->u.state.to};
-}
 
 static void keep_frame(const struct tapir_out *out)
 {
@@ -105,8 +49,7 @@ static void keep_frame(const struct tapir_out *out)
 	tapir_out_copy(out, f->bytes, false);
 	f->n = out->len;
 	f->at_us = tapir_now(world.t);
-	f->why = world.why ? world.why : "";
-	world.why = NULL;
+	f->why = peer_log_take_why();
 	*world.last = f;
 	world.last = &f->next;
 }
@@ -152,20 +95,21 @@ static void world_begin(int run)
 {
 	size_t size;
 
-	world.verbose = getenv("PEER_VERBOSE") != NULL;
 	world.last = &world.first;
 	config.isn = runs[run].stack;
-	config.probe = on_event;
+	config.probe = peer_log_event;
 	size = tapir_size(&config);
 	ck_assert_uint_gt(size, 0);
 	world.mem = aligned_alloc(64, (size + 63) & ~(size_t)63);
 	ck_assert_ptr_nonnull(world.mem);
 	world.t = tapir_init(world.mem, &config, START_US);
 	ck_assert_ptr_nonnull(world.t);
+	peer_log_begin(world.t);
 	tapir_tick(world.t, START_US);
 }
 
-/* After this much virtual time nothing of an ended connection may be left: retransmissions of an orphan take minutes. */
+/* After this much virtual time nothing of an ended connection may be left: retransmissions of an orphan take minutes.
+ * */
 static void run_dry(void)
 {
 	take_output();
@@ -515,10 +459,10 @@ void peer_advance(struct peer *p, usec_t us)
 usec_t peer_until_timer(struct peer *p)
 {
 	usec_t before = tapir_now(p->t);
-	uint32_t fired = world.events[TAPIR_EV_TIMER_FIRED];
+	uint32_t fired = peer_events(p, TAPIR_EV_TIMER_FIRED);
 
 	take_output();
-	while (world.events[TAPIR_EV_TIMER_FIRED] == fired) {	/* a deadline may be only the wheel's own work */
+	while (peer_events(p, TAPIR_EV_TIMER_FIRED) == fired) {	/* a deadline may be only the wheel's own work */
 		usec_t due = tapir_deadline(p->t), now = tapir_now(p->t);
 
 		if (due == USEC_NEVER)
@@ -529,79 +473,6 @@ usec_t peer_until_timer(struct peer *p)
 }
 
 usec_t peer_now(const struct peer *p) { return tapir_now(p->t); }
-
-/* ---- looking --------------------------------------------------------------------------------------------------- */
-
-static bool is_about(const struct peer *p, const struct arrow *a)
-{
-	return a->remote.port == p->path.src_port && a->local.port == p->path.dst_port;
-}
-
-static const struct arrow *last_arrow(const struct peer *p)
-{
-	for (uint32_t i = world.arrow_count; i-- > 0;)
-		if (is_about(p, &world.arrows[i]))
-			return &world.arrows[i];
-	return NULL;
-}
-
-enum tapir_tcp_state peer_state(const struct peer *p)
-{
-	const struct arrow *last = last_arrow(p);
-	struct tapir_tcp_info info;
-
-	if (p->sd >= 0 && tapir_tcp_info(p->t, p->sd, &info) == 0) {
-		if (info.state != (last ? last->to : TAPIR_TCP_CLOSED))
-			peer_fails("STATUS says %s, the probe was told %s", tapir_tcp_state_name(info.state),
-				   tapir_tcp_state_name(last ? last->to : TAPIR_TCP_CLOSED));
-		return info.state;
-	}
-	if (!last || (last->from == TAPIR_TCP_SYN_RCVD && last->to == TAPIR_TCP_CLOSED))
-		return p->listener >= 0 ? TAPIR_TCP_LISTEN : TAPIR_TCP_CLOSED;
-	return last->to;
-}
-
-const char *peer_states(const struct peer *p)
-{
-	static char text[2000];
-	const struct arrow *before = NULL;
-	size_t n = 0;
-
-	text[0] = '\0';
-	for (uint32_t i = 0; i < world.arrow_count && n < sizeof text - 50; i++) {
-		const struct arrow *a = &world.arrows[i];
-
-		if (!is_about(p, a))
-			continue;
-		if (!before || before->to != a->from)
-			n += (size_t)snprintf(text + n, sizeof text - n, "%s%s", before ? "; " : "", tapir_tcp_state_name(a->from));
-		n += (size_t)snprintf(text + n, sizeof text - n, " > %s", tapir_tcp_state_name(a->to));
-		before = a;
-	}
-	return text;
-}
-
-struct tapir_tcp_info peer_info(const struct peer *p)
-{
-	struct tapir_tcp_info info;
-
-	ck_assert_error(tapir_tcp_info(p->t, p->sd, &info), 0);
-	return info;
-}
-
-struct tapir_usage peer_usage(const struct peer *p)
-{
-	struct tapir_usage usage;
-
-	tapir_usage(p->t, &usage);
-	return usage;
-}
-
-uint32_t peer_events(const struct peer *p, enum tapir_event_kind kind)
-{
-	(void)p;
-	return world.events[kind];
-}
 
 /* ---- the suite ------------------------------------------------------------------------------------------------- */
 

@@ -18,19 +18,19 @@
  *           return peer_suite("RFC 9293 3.10.7.4 second", (const TTest *[]){rst_inside_the_..., NULL});
  *   }
  *
- * Lines are packetdrill's (segment.h). Numbers are relative to the ISS of their sender, so each side's SYN is 0:0(0), its
- * first byte of text is 1:2(1), and both read the same at every ISS. Text is stream_byte() of its place; what the stack
- * sends and what the user reads is compared with that, so users send with user_sends().
+ * Lines are packetdrill's (segment.h). Numbers are relative to the ISS of their sender, so each side's SYN is 0:0(0),
+ * its first byte of text is 1:2(1), and both read the same at every ISS. Text is stream_byte() of its place; what the
+ * stack sends and what the user reads is compared with that, so users send with user_sends().
  *
- * Each test runs PEER_RUNS times, with _i choosing the ISSs of both sides: ordinary ones, and some just below 2^32. The
- * first helper of a test (closed, listening, established ...) makes the stack; calling one again ends that stack, with all
- * the checks, and makes another. The checks after a test: it has expected every frame that the stack sent; then all sockets
- * that are still open are aborted and time runs until nothing is armed; then no socket, connection, frame or timer is left.
- * tcp_check() runs after every event. A failure prints the exchange up to it; PEER_VERBOSE=1 prints it as it happens, also
- * when the stack dies of an assert.
+ * Each test runs PEER_RUNS times, with _i choosing the ISSs of both sides: ordinary ones, and some just below 2^32.
+ * The first helper of a test (closed, listening, established ...) makes the stack; calling one again ends that stack,
+ * with all the checks, and makes another. The checks after a test: it has expected every frame that the stack sent;
+ * then all sockets that are still open are aborted and time runs until nothing is armed; then no socket, connection,
+ * frame or timer is left. tcp_check() runs after every event. A failure prints the exchange up to it; PEER_VERBOSE=1
+ * prints it as it happens, also when the stack dies of an assert.
  *
- * Time stands still but in peer_advance() and peer_until_timer(). Segments that the peer sends one after the other have
- * all arrived before the stack sends anything: its output is taken when somebody looks at it. */
+ * Time stands still but in peer_advance() and peer_until_timer(). Segments that the peer sends one after the other
+ * have all arrived before the stack sends anything: its output is taken when somebody looks at it. */
 #ifndef TEST_PEER_H
 #define TEST_PEER_H
 
@@ -62,8 +62,8 @@ struct peer {			/* one peer's end of one connection; a value, but only one copy 
 	bool ts_seen;
 };
 
-/* The configuration of the next stack. Each test finds the harness' own: timestamps, SACK and window scale off, ACKs at once
- * (delack_us 0), buffers of 65535 bytes, MSS 1460, the rest default. Change it before the first helper. */
+/* The configuration of the next stack. Each test finds the harness' own: timestamps, SACK and window scale off, ACKs
+ * at once (delack_us 0), buffers of 65535 bytes, MSS 1460, the rest default. Change it before the first helper. */
 struct tapir_config *peer_config(void);
 
 /* --- a new stack, and a connection in one of the eleven states. run is the test's _i --- */
@@ -87,8 +87,8 @@ struct peer another_peer(const struct peer *p, uint16_t port);
 /* --- what the peer does --- */
 /* One segment arrives. The verdict is in p->verdict. */
 void peer_sends(struct peer *p, const char *line, ...) WRITTEN(2);
-/* The next segment that the stack has sent to this peer is this. Window and options are compared when the line names them;
- * '*' stands for any number. */
+/* The next segment that the stack has sent to this peer is this. Window and options are compared when the line names
+ * them; '*' stands for any number. */
 void peer_expects(struct peer *p, const char *line, ...) WRITTEN(2);
 /* The stack has sent nothing (more) to anyone. */
 void peer_expects_nothing(struct peer *p);
@@ -112,7 +112,8 @@ void peer_advance(struct peer *p, usec_t us);		/* runs every timer on the way; o
 usec_t peer_until_timer(struct peer *p);		/* until a TCP timer fires: how long that was; fails if none is armed */
 usec_t peer_now(const struct peer *p);
 
-/* --- what the user does; each asserts that the call succeeds (connect: EINPROGRESS). Other calls: tapir_* with p->t --- */
+/* --- what the user does; each asserts that the call succeeds (connect: EINPROGRESS). Other calls: tapir_* with p->t
+ * --- */
 void user_listens(struct peer *p, int backlog);		/* p->listener */
 void user_connects(struct peer *p);			/* p->sd, from STACK_PORT to the peer's port */
 void user_accepts(struct peer *p);			/* p->sd */
@@ -130,7 +131,8 @@ int user_pending_error(struct peer *p);			/* SO_ERROR, which clears it */
 /* From STATUS while the user holds the connection, else from the probe's arrows; the two are compared. Back from
  * SYN-RECEIVED with an open listener: LISTEN. */
 enum tapir_tcp_state peer_state(const struct peer *p);
-/* Every state of this connection since the stack was made, "CLOSED > SYN-SENT > ESTABLISHED". Valid until the next call. */
+/* Every state of this connection since the stack was made, "CLOSED > SYN-SENT > ESTABLISHED". Valid until the next
+ * call. */
 const char *peer_states(const struct peer *p);
 struct tapir_tcp_info peer_info(const struct peer *p);	/* STATUS of p->sd */
 struct tapir_usage peer_usage(const struct peer *p);
@@ -153,7 +155,8 @@ uint32_t peer_events(const struct peer *p, enum tapir_event_kind kind);
 			      ck_expected < 0 ? tapir_errname((int)ck_expected) : ""); \
 	} while (0)
 /* The reason for the last expected segment names this rule, e.g. "RFC 5961 3.2". */
-#define ck_assert_why(p, rule) ck_assert_msg(strstr((p)->why, rule), "the reason is \"%s\", without \"%s\"", (p)->why, rule)
+#define ck_assert_why(p, rule) \
+	ck_assert_msg(strstr((p)->why, rule), "the reason is \"%s\", without \"%s\"", (p)->why, rule)
 
 /* A suite of tests, ending with NULL, each run PEER_RUNS times. */
 Suite *peer_suite(const char *name, const TTest *const tests[]);

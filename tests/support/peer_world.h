@@ -1,4 +1,4 @@
-/* peer_world.h: what the two files behind peer.h tell each other. */
+/* peer_world.h: what the files behind peer.h tell each other. */
 #ifndef TEST_PEER_WORLD_H
 #define TEST_PEER_WORLD_H
 
@@ -8,6 +8,12 @@
 void peer_note(const char *format, ...) WRITTEN(1);
 /* Ends the test as failed, with the transcript. */
 __attribute__((noreturn)) void peer_fails(const char *format, ...) WRITTEN(1);
+/* A new stack: nothing has been heard yet. */
+void peer_log_begin(const struct tapir *t);
+void peer_log_event(void *ctx, const struct tapir_event *e);	/* config.probe */
+/* The reason of the segment that the stack has just made; "" if it made none since (a RST that belongs to no
+ * connection). */
+const char *peer_log_take_why(void);
 /* The harness aborts this socket after the test if it is still open. */
 void peer_owns_socket(tapir_sd sd);
 

@@ -17,6 +17,8 @@ static struct options common;
 static char said[4096];			/* on standard output and standard error */
 static char got[256];			/* "c=3 v=- " */
 static struct args a;
+static bool ends_at_operand;
+static char *kept[16];			/* the words, which a points to afterwards */
 
 /* Parses the words, up to a NULL, and returns what ended it. */
 static int parse(char **words)
@@ -29,9 +31,10 @@ static int parse(char **words)
 	setbuf(file, NULL);
 	options_default(&common);
 	a = (struct args){.command = "thing", .synopsis = "[OPTION]... WORD", .about = "Does it.\n",
-			  .examples = "  tapir thing x\n", .own = own, .common = &common, .argv = words};
-	while (words[a.argc])
-		a.argc++;
+			  .examples = "  tapir thing x\n", .own = own, .common = &common,
+			  .ends_at_operand = ends_at_operand, .argv = kept};
+	for (; words[a.argc]; a.argc++)
+		kept[a.argc] = words[a.argc];
 	stdout = stderr = file;
 	while ((id = args_next(&a, &value)) > 0)
 		sprintf(got + strlen(got), "%d=%s ", id, value ? value : "-");
@@ -40,7 +43,7 @@ static int parse(char **words)
 	fclose(file);
 	return id;
 }
-#define PARSE(...) parse((char *[]){"thing", __VA_ARGS__ __VA_OPT__(,) NULL})
+#define PARSE(...) parse((char *[]){"thing", __VA_ARGS__, NULL})
 
 START_TEST(own_options_come_in_order_and_operands_stay)
 {
@@ -74,6 +77,16 @@ START_TEST(what_stands_behind_two_dashes_is_no_option)
 	ck_assert_str_eq(got, "118=- ");
 	ck_assert_int_eq(a.argc, 3);
 	ck_assert_str_eq(a.argv[1], "-c");
+}
+END_TEST
+
+START_TEST(a_command_line_may_follow)
+{
+	ends_at_operand = true;
+	ck_assert_int_eq(PARSE("-v", "ping", "-c", "1"), ARGS_END);
+	ck_assert_str_eq(got, "118=- ");
+	ck_assert_int_eq(a.argc, 3);
+	ck_assert_str_eq(a.argv[0], "ping");
 }
 END_TEST
 
@@ -163,6 +176,7 @@ Suite *suite(void)
 	tcase_add_test(c, letters_may_stand_together);
 	tcase_add_test(c, a_value_in_brackets_may_be_left_out);
 	tcase_add_test(c, what_stands_behind_two_dashes_is_no_option);
+	tcase_add_test(c, a_command_line_may_follow);
 	tcase_add_test(c, common_options_go_to_their_place);
 	tcase_add_test(c, help_has_every_option_and_the_examples);
 	tcase_add_test(c, an_unknown_option_is_named);

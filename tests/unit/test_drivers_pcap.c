@@ -87,8 +87,9 @@ static int recv_frame(struct driver *d, struct tapir_frame *f, usec_t now_us)
 static int send_frame(struct driver *d, uint8_t first, uint32_t n, usec_t now_us)
 {
 	uint8_t bytes[2000];
-	struct tapir_out out = {.len = n, .head_at = 5, .head_len = 1, .head[5] = first, .slice_count = 1, .slices = {{bytes, n - 1}}};
+	struct tapir_out out = {.len = n, .head_at = 5, .head_len = 1, .slice_count = 1, .slices = {{bytes, n - 1}}};
 
+	out.head[5] = first;
 	for (uint32_t i = 1; i < n; i++)
 		bytes[i - 1] = (uint8_t)(first + i);
 	return driver_send(d, &out, now_us);
@@ -400,7 +401,8 @@ static void put16(uint8_t *p, uint16_t v)
 /* An echo request from 10.0.0.1 to 10.0.0.2. */
 static void make_ping(uint8_t bytes[36], uint8_t sequence)
 {
-	static const uint8_t request[36] = {0x45, 0, 0, 36, 0, 1, 0, 0, 64, 1, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2, 8, 0, 0, 0, 0x12, 0x34};
+	static const uint8_t request[36] = {0x45, 0, 0, 36, 0, 1, 0, 0, 64, 1, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2,
+					    8, 0, 0, 0, 0x12, 0x34};
 
 	memcpy(bytes, request, sizeof request);
 	bytes[27] = sequence;

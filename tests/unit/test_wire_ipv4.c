@@ -280,6 +280,51 @@ START_TEST(random_bytes_get_a_verdict_of_ip)
 }
 END_TEST
 
+/* --- quoted by an ICMP error --- */
+
+START_TEST(a_quoted_header_is_read_whatever_its_checksum_and_however_little_follows)
+{
+	uint8_t p[0x73] = {0};
+	struct ipv4_header h;
+	struct span payload;
+
+	memcpy(p, textbook, sizeof textbook);
+	p[8] = 1;				/* a router has counted the TTL down */
+	for (size_t n = 0; n <= sizeof p; n++) {
+		struct span s = exact_copy(p, n);
+
+		ck_assert(ipv4_parse_quoted(s, &h, &payload) == (n >= IPV4_HEADER));
+		if (n >= IPV4_HEADER)
+			ck_assert(payload.p == s.p + IPV4_HEADER && payload.n == n - IPV4_HEADER && h.total_len == 0x73);
+		exact_free(s);
+	}
+}
+END_TEST
+
+START_TEST(random_quotes_are_read_within_their_bounds)
+{
+	uint8_t bytes[80];
+	struct rng rng;
+
+	rng_seed(&rng, 792, 2);
+	for (int i = 0; i < 20000; i++) {
+		size_t n = rng_below(&rng, sizeof bytes + 1);
+		struct span s, payload;
+		struct ipv4_header h;
+
+		fill_random(&rng, bytes, n);
+		if (n)
+			bytes[0] = (uint8_t)(0x40 | (bytes[0] & 15));
+		s = exact_copy(bytes, n);
+		if (ipv4_parse_quoted(s, &h, &payload))
+			ck_assert(payload.p >= s.p + IPV4_HEADER && payload.p + payload.n == s.p + n);
+		else
+			ck_assert(n < IPV4_HEADER || (bytes[0] & 15) < 5 || (size_t)(bytes[0] & 15) * 4 > n);
+		exact_free(s);
+	}
+}
+END_TEST
+
 Suite *suite(void)
 {
 	Suite *s = suite_create("wire/ipv4");
@@ -298,6 +343,8 @@ Suite *suite(void)
 	tcase_add_test(c, a_source_route_is_refused_wherever_it_stands);
 	tcase_add_test(c, random_options_are_walked_within_their_bounds);
 	tcase_add_test(c, random_bytes_get_a_verdict_of_ip);
+	tcase_add_test(c, a_quoted_header_is_read_whatever_its_checksum_and_however_little_follows);
+	tcase_add_test(c, random_quotes_are_read_within_their_bounds);
 	suite_add_tcase(s, c);
 	return s;
 }
