@@ -38,7 +38,7 @@ static const char examples[] =
 	"  tapir lab -- ping -c 3 10.0.0.2            one command\n"
 	"  tapir lab --loss 5% --delay 50ms           a bad line\n"
 	"  tapir lab --trace=frames.txt --upper 8001  what tapir serve can do, this can\n"
-	"  tapir lab --capture wire.pcap -- curl -s --http0.9 telnet://10.0.0.2:13\n";
+	"  tapir lab --capture wire.pcap -- nc 10.0.0.2 13   and afterwards: wireshark wire.pcap\n";
 
 struct lab {
 	struct serve serve;

@@ -45,7 +45,7 @@ struct conn {
 	size_t count, room;
 };
 struct ladder {
-	uint64_t port;			/* 0: every port */
+	uint16_t port;			/* 0: every port */
 	bool all, ip_only;
 	struct conn *conns, **end;	/* oldest first */
 	struct conn *buckets[BUCKETS];	/* latest first */
@@ -285,7 +285,7 @@ static int parse_and_draw(struct ladder *l, struct args *a)
 	while ((id = args_next(a, &value)) > 0) {
 		if (id == 'a')
 			l->all = true;
-		else if (!value_number(value, 1, 65535, &l->port))
+		else if (!value_port(value, &l->port))
 			return args_exit(args_bad_value(a, id, value, "a port from 1 to 65535"));
 	}
 	if (id != ARGS_END)

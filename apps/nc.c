@@ -406,15 +406,6 @@ static int run(struct nc *n)
 	return n->code;
 }
 
-static bool port_of(const char *text, uint16_t *port)
-{
-	uint64_t number;
-	if (!value_number(text, 1, 65535, &number))
-		return false;
-	*port = (uint16_t)number;
-	return true;
-}
-
 /* NULL, or what would have been accepted. */
 static const char *set(struct nc *n, int id, const char *value)
 {
@@ -429,7 +420,7 @@ static const char *set(struct nc *n, int id, const char *value)
 		n->udp = true;
 		return NULL;
 	case 'p':
-		return port_of(value, &n->local_port) ? NULL : "a port from 1 to 65535";
+		return value_port(value, &n->local_port) ? NULL : "a port from 1 to 65535";
 	case 'w':
 		return value_duration(value, TAPIR_SEC, &n->wait_us) && n->wait_us ? NULL :
 		       "a time: seconds, or with a unit, such as 200ms";
@@ -448,7 +439,7 @@ static int bad_operands(struct nc *n, const struct args *a)
 	if (a->argc != (n->listen ? 1 : 2))
 		return args_bad(a, n->listen ? "with -l there is one PORT and nothing else." : "HOST and PORT are wanted, both.");
 	const char *port = a->argv[a->argc - 1];
-	if (!port_of(port, n->listen ? &n->local_port : &n->peer.port))
+	if (!value_port(port, n->listen ? &n->local_port : &n->peer.port))
 		return args_bad(a, "'%s': wanted a port from 1 to 65535.", port);
 	return 0;
 }

@@ -46,20 +46,11 @@ void serve_free(struct serve *s)
 	free(s->prefix);
 }
 
-static bool port_of(const char *text, uint16_t *port)
-{
-	uint64_t n;
-	if (!value_number(text, 1, 65535, &n))
-		return false;
-	*port = (uint16_t)n;
-	return true;
-}
-
 /* PREFIX may hold colons: the last one ends it. */
 static bool set_greet(struct serve *s, const char *value)
 {
 	const char *colon = strrchr(value, ':');
-	if (!colon || colon == value || colon - value > 1024 || !port_of(colon + 1, &s->services.greet_port))
+	if (!colon || colon == value || colon - value > 1024 || !value_port(colon + 1, &s->services.greet_port))
 		return false;
 	free(s->prefix);
 	s->prefix = strndup(value, (size_t)(colon - value));
@@ -69,7 +60,7 @@ static bool set_greet(struct serve *s, const char *value)
 
 int serve_set(struct serve *s, const struct args *a, int id, const char *value)
 {
-	if (id == OPT_UPPER && !port_of(value, &s->services.upper_port))
+	if (id == OPT_UPPER && !value_port(value, &s->services.upper_port))
 		return args_bad_value(a, id, value, "a port from 1 to 65535");
 	if (id == OPT_GREET && !set_greet(s, value))
 		return args_bad_value(a, id, value, "a text, a colon and a port, such as \"Hello, :8002\"");

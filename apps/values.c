@@ -18,6 +18,15 @@ bool value_number(const char *text, uint64_t min, uint64_t max, uint64_t *out)
 	return true;
 }
 
+bool value_port(const char *text, uint16_t *port)
+{
+	uint64_t n;
+	if (!value_number(text, 1, UINT16_MAX, &n))
+		return false;
+	*port = (uint16_t)n;
+	return true;
+}
+
 /* A decimal number at the start of text; *unit is what follows it. strtod alone would take "0x1p3", " 1" and "inf". */
 static bool leading_decimal(const char *text, double *out, const char **unit)
 {

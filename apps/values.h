@@ -6,6 +6,7 @@
 #include "../stack/tapir.h"
 
 bool value_number(const char *text, uint64_t min, uint64_t max, uint64_t *out);	/* decimal digits */
+bool value_port(const char *text, uint16_t *port);		/* 1 to 65535 */
 bool value_probability(const char *text, double *out);		/* "1%", "0.01": 0 to 1 */
 /* "250us", "20ms", "1.5s"; a number without a unit counts bare_us each, or is refused when that is 0 (but "0" is 0).
  * At most a day. */

@@ -428,7 +428,8 @@ int tapir_connect(struct tapir *t, tapir_sd sd, const struct tapir_endpoint *pee
 int64_t tapir_send(struct tapir *t, tapir_sd sd, const void *buf, size_t n);
 
 /* The same without the copy: p[0..n) must not change until done(ctx, p) is called, once, when the peer has acknowledged
- * it all or the connection is gone. Streams only. Takes all n or TAPIR_EAGAIN. done may be NULL: p is constant for ever. */
+ * it all or the connection is gone. Streams only. Takes all n or TAPIR_EAGAIN. done may be NULL: p is constant for ever.
+ * done runs in the middle of whatever call ended the loan: it must not call into the stack. */
 int64_t tapir_send_borrowed(struct tapir *t, tapir_sd sd, const void *p, size_t n,
 			    void (*done)(void *ctx, const uint8_t *p), void *ctx);
 
@@ -481,7 +482,8 @@ struct tapir_tcp_info {			/* STATUS (RFC 9293 3.10.6); the names of Linux' tcp_i
 	uint32_t snd_mss, rcv_mss, snd_cwnd, snd_ssthresh, snd_wnd, rcv_wnd, unacked, notsent, rtt_us, rttvar_us, rto_us;
 	uint32_t retransmits, total_retrans, unread;
 	uint8_t snd_wscale, rcv_wscale;
-	int soft_error;			/* what ICMP reported, without ending the connection (RFC 1122 4.2.3.9); 0: nothing */
+	int soft_error;			/* since the last progress, without ending the connection: what ICMP reported (RFC 1122
+					 * 4.2.3.9), ETIMEDOUT after retries1 retransmissions (RFC 9293 3.8.3 SHLD-9); or 0 */
 	bool timestamps, sack;
 };
 int tapir_tcp_info(struct tapir *t, tapir_sd sd, struct tapir_tcp_info *info);
@@ -508,7 +510,8 @@ int tapir_set_user(struct tapir *t, tapir_sd sd, void *user);
 
 /* Callbacks in the manner of Node's net.Server, net.Socket and dgram.Socket; any may be NULL. They run only inside
  * tapir_dispatch, never inside another call, so they may call anything here except tapir_dispatch, tapir_input,
- * tapir_output and tapir_tick. on_close is the last for a descriptor, which is already closed then. */
+ * tapir_output and tapir_tick. on_close is the last for a descriptor, which is already closed then; a program that calls
+ * tapir_close or tapir_abort itself is told nothing more. */
 struct tapir_handlers {
 	void (*on_listening)(struct tapir *t, tapir_sd sd, void *ctx);
 	/* A connection arrived; it has these handlers and this ctx already, tapir_on gives it others. */

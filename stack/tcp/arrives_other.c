@@ -369,18 +369,6 @@ static void schedule_ack(struct tapir *t, struct tcp_conn *c)
 	}
 }
 
-/* When memory is short, text in order is worth more than text beyond a hole, which may be thrown away (RFC 2018 8): else two
- * connections that wait for each other's memory would wait for ever. */
-static uint32_t store_in_order(struct tapir *t, struct tcp_conn *c, const struct tcp_arrival *a)
-{
-	uint32_t got = tcp_store_text(t, &c->rx, a->pkt, a->seg.text);
-
-	if (got == a->seg.text.n || !c->pieces)
-		return got;
-	tcp_reass_clear(t, c);
-	return got + tcp_store_text(t, &c->rx, a->pkt, span_from(a->seg.text, got));
-}
-
 static void take_in_order_text(struct tapir *t, struct tcp_conn *c, struct tcp_arrival *a)
 {
 	uint32_t n = (uint32_t)a->seg.text.n, got = n;
@@ -388,7 +376,7 @@ static void take_in_order_text(struct tapir *t, struct tcp_conn *c, struct tcp_a
 
 	c->rcv.mss = (uint16_t)max_u32(c->rcv.mss, min_u32(n, (uint32_t)t->cfg.mtu - IPV4_HEADER - TCP_HEADER));
 	if (!c->rcv_shutdown)
-		got = store_in_order(t, c, a);
+		got = tcp_store_in_order(t, c, a);
 	c->rcv.nxt = seq_add(c->rcv.nxt, got);
 	c->rcv.unacked += got;
 	if (c->pieces)

@@ -10,7 +10,7 @@ static struct tcp_conn *quoted_conn(struct tapir *t, const struct ip_error *e)
 	struct tcp_conn *c = tcp_demux(t, &local, &peer);
 	seq_t at = seq(get_be32(e->quoted.p + QUOTE_SEQ_AT));
 
-	if (!c || seq_lt(at, c->snd.una) || seq_gt(at, c->snd.max) || seq_eq(c->snd.una, c->snd.max))
+	if (!c || seq_lt(at, c->snd.una) || seq_geq(at, c->snd.max))
 		return NULL;	/* RFC 5927 4.1 */
 	return c;
 }
@@ -30,6 +30,14 @@ static void path_mtu_shrank(struct tapir *t, struct tcp_conn *c, uint16_t mtu)
 	tcp_ready(t, c);
 }
 
+/* RFC 9293 3.9.1.8 (MUST-47), 3.9.2.2 (MUST-56): the program is woken and finds the error in STATUS; nothing ends.
+ * DEVIATES: RFC 1122 4.2.3.9 (hard errors abort) because RFC 5927 5.2 shows that anyone could send one. */
+static void report(struct tapir *t, struct tcp_conn *c, int error)
+{
+	c->soft_error = error;
+	tcp_conn_notify(t, c);
+}
+
 void tcp_error(struct tapir *t, const struct ip_error *e)
 {
 	struct tcp_conn *c;
@@ -44,6 +52,5 @@ void tcp_error(struct tapir *t, const struct ip_error *e)
 	else if ((e->hard || e->local) && c->state == TCP_SYN_SENT)
 		tcp_conn_end(t, c, e->error);	/* RFC 5927 5.1: nothing is lost yet */
 	else
-		c->soft_error = e->error;	/* RFC 9293 3.9.2.2 (MUST-56); DEVIATES: RFC 1122 4.2.3.9 (hard errors abort)
-						 * because RFC 5927 5.2 shows that anyone could send one */
+		report(t, c, e->error);
 }

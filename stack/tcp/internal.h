@@ -71,8 +71,8 @@ uint32_t tcp_ts_now(const struct tapir *t, const struct tcp_conn *c);	/* TSval: 
 /* --- reass.c --- */
 /* Text and FIN beyond RCV.NXT are kept. ACCEPT, or the reason why not. */
 enum tapir_verdict tcp_reass_insert(struct tapir *t, struct tcp_conn *c, struct tcp_arrival *a);
-/* Stores text at the end of to: takes the arrival's frame over if it is well filled, else copies. Bytes stored. */
-uint32_t tcp_store_text(struct tapir *t, struct stream *to, const struct ip_packet *pkt, struct span text);
+/* Puts the arrival's text behind c->rx, at the cost of what lies beyond a hole if it must. Bytes stored. */
+uint32_t tcp_store_in_order(struct tapir *t, struct tcp_conn *c, const struct tcp_arrival *a);
 /* Moves what has become in order to c->rx, and RCV.NXT with it; true if anything moved. */
 bool tcp_reass_deliver(struct tapir *t, struct tcp_conn *c);
 void tcp_reass_check(const struct tcp_conn *c);

@@ -57,7 +57,8 @@ void tcp_reass_clear(struct tapir *t, struct tcp_conn *c)
 		piece_free(t, c, &c->pieces);
 }
 
-uint32_t tcp_store_text(struct tapir *t, struct stream *to, const struct ip_packet *pkt, struct span text)
+/* Stores text at the end of to: takes the arrival's frame over if it is well filled, else copies. Bytes stored. */
+static uint32_t store_text(struct tapir *t, struct stream *to, const struct ip_packet *pkt, struct span text)
 {
 	struct tapir_frame *f = *pkt->frame;
 
@@ -68,6 +69,18 @@ uint32_t tcp_store_text(struct tapir *t, struct stream *to, const struct ip_pack
 	f->len = (uint32_t)text.n;
 	stream_append_frame(to, &t->frames, f);
 	return (uint32_t)text.n;
+}
+
+/* When memory is short, text in order is worth more than text beyond a hole, which may be thrown away (RFC 2018 8): else
+ * connections that wait for each other's memory would wait for ever. */
+uint32_t tcp_store_in_order(struct tapir *t, struct tcp_conn *c, const struct tcp_arrival *a)
+{
+	uint32_t got = store_text(t, &c->rx, a->pkt, a->seg.text);
+
+	if (got == a->seg.text.n || !c->pieces)
+		return got;
+	tcp_reass_clear(t, c);
+	return got + store_text(t, &c->rx, a->pkt, span_from(a->seg.text, got));
 }
 
 /* Cuts the arrival where it overlaps what is there: what came first stays, pieces that it covers wholly go. Returns the
@@ -115,7 +128,7 @@ enum tapir_verdict tcp_reass_insert(struct tapir *t, struct tcp_conn *c, struct 
 		if (!p)
 			return DROP_TCP_REASS_LIMIT;
 	}
-	if (seg->text.n && !tcp_store_text(t, &p->text, a->pkt, seg->text)) {
+	if (seg->text.n && !store_text(t, &p->text, a->pkt, seg->text)) {
 		if (!p->text.bytes)
 			piece_free(t, c, at);
 		return DROP_NO_MEMORY;

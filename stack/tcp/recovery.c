@@ -60,6 +60,7 @@ void tcp_on_new_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *s
 	}
 	stream_consume(&c->tx, &t->frames, text);
 	c->snd.una = seg->ack;
+	c->soft_error = 0;			/* whatever ICMP said, the path works */
 	c->snd.nxt = seq_max(c->snd.nxt, c->snd.una);
 	c->rtt.probes = 0;
 	c->owed.retransmit = c->owed.probe = false;

@@ -56,7 +56,7 @@ struct tcp_conn {
 	struct tapir_endpoint local, peer;
 	enum tcp_state state;			/* only tcp_set_state() writes it */
 	int error;				/* why it ended, for the user; 0: it did not, or as it should */
-	int soft_error;				/* what ICMP said meanwhile (RFC 1122 4.2.3.9) */
+	int soft_error;				/* what ICMP (RFC 1122 4.2.3.9) or R1 (RFC 9293 3.8.3) said since a new ACK */
 
 	seq_t iss, irs;
 	struct {

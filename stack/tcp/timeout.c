@@ -55,6 +55,15 @@ static usec_t backed_off(const struct tapir *t, const struct tcp_conn *c, uint8_
 	return min_usec(rto, t->cfg.rto_max_us);
 }
 
+/* R1: IP may look for another way (MUST-20), the user may look at STATUS (SHLD-9). The next new ACK takes it back. */
+static void reach_r1(struct tapir *t, struct tcp_conn *c)
+{
+	ip_doubt(t, &c->peer.addr);
+	if (!c->soft_error)
+		c->soft_error = TAPIR_ETIMEDOUT;
+	tcp_conn_notify(t, c);
+}
+
 static void rto_fires(struct tapir *t, struct tcp_conn *c)
 {
 	uint8_t limit = retry_limit(t, c);
@@ -64,7 +73,7 @@ static void rto_fires(struct tapir *t, struct tcp_conn *c)
 		return;
 	}
 	if (c->rtt.backoff < UINT8_MAX && ++c->rtt.backoff == t->cfg.retries1)
-		ip_doubt(t, &c->peer.addr);
+		reach_r1(t, c);
 	c->rtt.rto_us = (uint32_t)backed_off(t, c, 1);	/* until a new sample (RFC 6298 5.5) */
 	c->rtt.timed_at_us = USEC_NEVER;
 	tcp_on_rto(t, c);

@@ -149,6 +149,19 @@ START_TEST(text_with_the_syn_ack_is_delivered)
 }
 END_TEST
 
+/* RFC 9293 3.5, 3.10.7.4 eighth: a FIN with the SYN,ACK: the connection opens and is in CLOSE-WAIT at once. */
+START_TEST(a_fin_with_the_syn_ack_leads_to_close_wait)
+{
+	struct peer p = syn_sent(_i);
+
+	peer_sends(&p, "SF. 0:0(0) ack 1");
+	ck_assert_states(&p, "CLOSED > SYN-SENT > ESTABLISHED > CLOSE-WAIT");
+	peer_expects(&p, ". 1:1(0) ack 2");
+	peer_expects_nothing(&p);
+	user_reads_end(&p);
+}
+END_TEST
+
 /* RFC 9293 3.5, POSIX: after a refusal the same socket can try again. */
 START_TEST(a_refused_socket_can_connect_again)
 {
@@ -456,6 +469,7 @@ Suite *suite(void)
 		a_syn_is_sent_again_for_over_three_minutes,
 		after_a_lost_syn_the_connection_starts_carefully,
 		text_with_the_syn_ack_is_delivered,
+		a_fin_with_the_syn_ack_leads_to_close_wait,
 		a_refused_socket_can_connect_again,
 		the_peers_syn_again_draws_the_same_syn_ack,
 		a_syn_ack_is_sent_again_and_given_up,

@@ -392,6 +392,49 @@ START_TEST(a_connection_closed_by_the_peer_before_accept_can_be_read)
 }
 END_TEST
 
+/* RFC 9293 3.6.1 (MAY-1, SHLD-3), 3.10.7.4 seventh: FIN-WAIT-1, FIN-WAIT-2: the program has called close(), new text arrives,
+ * in order, beyond a hole or with a FIN: a RST shows that it was lost, and the connection is gone. */
+START_TEST(text_after_close_draws_a_reset)
+{
+	static const char *const lines[] = {"P. 1:2(1)", "P. 101:201(100)", "FP. 1:101(100)"};
+
+	for (int k = 0; k < 6; k++) {
+		int half_closed = k / 3;
+		struct peer p = half_closed ? fin_wait_2(_i) : fin_wait_1(_i);
+
+		user_closes(&p);
+		peer_expects_nothing(&p);
+		peer_sends(&p, "%s ack %d", lines[k % 3], 1 + half_closed);
+		ck_assert_verdict(&p, DROP_TCP_CLOSED_BY_USER);
+		peer_expects(&p, "R 2:2(0)");
+		peer_expects_nothing(&p);
+		ck_assert_state(&p, TAPIR_TCP_CLOSED);
+		ck_assert_uint_eq(peer_usage(&p).conns, 0);
+	}
+}
+END_TEST
+
+/* RFC 9293 3.6.1, 3.10.7.4 first: FIN-WAIT-2: text that was read before close() and comes again is only acknowledged: nothing
+ * was lost. */
+START_TEST(old_text_after_close_draws_an_ack)
+{
+	struct peer p = established(_i);
+
+	peer_sends(&p, "P. 1:101(100) ack 1");
+	peer_expects(&p, ". 1:1(0) ack 101");
+	user_reads(&p, 100);
+	user_closes(&p);
+	peer_expects(&p, "F. 1:1(0) ack 101");
+	peer_sends(&p, ". 101:101(0) ack 2");
+	peer_sends(&p, "P. 1:101(100) ack 2");
+	peer_expects(&p, ". 2:2(0) ack 101");
+	ck_assert_state(&p, TAPIR_TCP_FIN_WAIT_2);
+	peer_sends(&p, "F. 101:101(0) ack 2");
+	peer_expects(&p, ". 2:2(0) ack 102");
+	ck_assert_state(&p, TAPIR_TCP_TIME_WAIT);
+}
+END_TEST
+
 /* ---- connections that nobody holds ------------------------------------------------------------------------------- */
 
 /* RFC 9293 3.6: FIN-WAIT-2 without a user does not wait for the peer's FIN for ever. A late FIN then meets CLOSED. */
@@ -520,6 +563,23 @@ START_TEST(a_new_syn_reopens_from_time_wait_with_a_larger_iss)
 }
 END_TEST
 
+/* RFC 9293 3.6.1 (MUST-13), 3.10.7.4 eighth: only the peer's FIN restarts 2 MSL, no other old segment does. */
+START_TEST(old_text_does_not_prolong_time_wait)
+{
+	struct peer p = fin_wait_2(_i);
+
+	peer_sends(&p, "FP. 1:11(10) ack 2");
+	peer_expects(&p, ". 2:2(0) ack 12");
+	peer_advance(&p, peer_config()->msl_us);
+	peer_sends(&p, "P. 1:11(10) ack 2");
+	peer_expects(&p, ". 2:2(0) ack 12");
+	peer_sends(&p, ". 12:12(0) ack 2");
+	peer_expects_nothing(&p);
+	peer_advance(&p, peer_config()->msl_us);
+	ck_assert_state(&p, TAPIR_TCP_CLOSED);
+}
+END_TEST
+
 /* RFC 9293 3.6.1: an old SYN does not: it is no higher than what the old connection used. */
 START_TEST(an_old_syn_does_not_disturb_time_wait)
 {
@@ -554,12 +614,15 @@ Suite *suite(void)
 		close_with_linger_0_is_a_reset,
 		shutdown_of_both_sides_is_a_normal_close,
 		a_connection_closed_by_the_peer_before_accept_can_be_read,
+		text_after_close_draws_a_reset,
+		old_text_after_close_draws_an_ack,
 		an_orphan_in_fin_wait_2_ends,
 		an_orphan_in_fin_wait_2_is_closed_by_the_peer,
 		an_orphan_whose_fin_nobody_acknowledges_ends,
 		an_orphan_before_a_closed_window_ends,
 		an_orphan_in_last_ack_ends_with_the_ack_of_its_fin,
 		a_new_syn_reopens_from_time_wait_with_a_larger_iss,
+		old_text_does_not_prolong_time_wait,
 		an_old_syn_does_not_disturb_time_wait,
 		NULL
 	});

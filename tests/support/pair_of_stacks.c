@@ -83,11 +83,13 @@ static bool carry_one(int from)
 
 void pair_carry(void)
 {
-	int rounds = 0;
+	bool more = true;
 
-	while ((carry_one(A) | carry_one(B)) && rounds < ROUNDS_MAX)
-		rounds++;
-	ck_assert_int_lt(rounds, ROUNDS_MAX);
+	for (int rounds = 0; more; rounds++) {
+		ck_assert_int_lt(rounds, ROUNDS_MAX);
+		more = carry_one(A);
+		more |= carry_one(B);
+	}
 	tcp_check_all(pair[A]);
 	tcp_check_all(pair[B]);
 }
@@ -185,7 +187,7 @@ void pair_close(const struct pair_conn *c)
 int pair_poll_event(int who, tapir_sd sd)
 {
 	struct tapir_poll_event e;
-	int ready = -1;
+	int ready = NOT_LISTED;
 
 	while (tapir_poll_events(pair[who], &e, 1))
 		if (e.sd == sd)

@@ -38,7 +38,8 @@ tapir_sd pair_connect(uint16_t port);	/* A's socket, in SYN-SENT */
 struct pair_conn pair_connected(uint16_t port);
 void pair_close(const struct pair_conn *c);	/* all three, as far as they are open */
 
-/* Takes all rows of tapir_poll_events: the readiness that sd was listed with, or -1 when it was not. */
+/* Takes all rows of tapir_poll_events: the readiness that sd was listed with, or NOT_LISTED, which has none of the bits. */
+#define NOT_LISTED INT32_MIN
 int pair_poll_event(int who, tapir_sd sd);
 void pair_forget_events(void);
 

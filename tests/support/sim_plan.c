@@ -128,7 +128,7 @@ static void plan_stack(struct sim_plan *p, struct sim_rng *r, int node)
 	c->max_conns = 8 * SIM_CONNS;
 	c->arp_entries = 8;
 	c->arp_tries = 12;		/* a lossy link must not look like a host that is not there */
-	c->small_frames = sim_spread(r, 1024, 4096);
+	c->small_frames = sim_spread(r, 64, 4096);
 	c->large_frames = 24;
 	c->mtu = p->mtu;
 	if (p->mtu > 576 && sim_chance(r, 20))

@@ -22,6 +22,16 @@ START_TEST(a_number_is_digits_in_its_range)
 }
 END_TEST
 
+START_TEST(a_port_is_1_to_65535)
+{
+	uint16_t port = 77;
+
+	ck_assert(!value_port("0", &port) && !value_port("65536", &port) && !value_port("http", &port) && port == 77);
+	ck_assert(value_port("1", &port) && port == 1);
+	ck_assert(value_port("65535", &port) && port == 65535);
+}
+END_TEST
+
 START_TEST(a_probability_is_a_part_or_percents)
 {
 	double p = 7;
@@ -211,6 +221,7 @@ Suite *suite(void)
 	TCase *values = tcase_create("values"), *options = tcase_create("options");
 
 	tcase_add_test(values, a_number_is_digits_in_its_range);
+	tcase_add_test(values, a_port_is_1_to_65535);
 	tcase_add_test(values, a_probability_is_a_part_or_percents);
 	tcase_add_test(values, a_duration_has_a_unit_or_the_default_one);
 	tcase_add_test(values, a_rate_is_bits_a_second_and_never_0);

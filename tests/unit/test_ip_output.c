@@ -1,4 +1,4 @@
-/* test_ip_output.c: datagrams that a whole stack sends: fragments (RFC 791 3.2), identification (RFC 6864), routes (RFC 1122
+/* test_ip_output.c: datagrams that a whole stack sends: fragments (RFC 791 3.2), identification (RFC 6864 4), routes (RFC 1122
  * 3.3.1), loopback, and the path MTU that it learns and forgets (RFC 1191). */
 #include <stdlib.h>
 #include "stack/ip/ip.h"
@@ -95,6 +95,20 @@ START_TEST(the_largest_datagram_goes_in_fragments_for_every_mtu)
 		says_text(65507, mtus[i]);
 		tapir_close(t, sd);
 	}
+}
+END_TEST
+
+START_TEST(the_last_fragment_may_fill_the_mtu_even_if_that_is_no_multiple_of_eight)
+{
+	tapir_sd sd;
+
+	host_end();
+	host_config()->mtu = 1006;			/* 984 bytes and 986 fit */
+	begin();
+	sd = udp_socket();
+	ck_assert_result(sends(sd, NEIGHBOUR_IP, 984 + 986 - UDP_HEADER), 984 + 986 - UDP_HEADER);
+	ck_assert_uint_eq(says_text(984 + 986 - UDP_HEADER, 1006), 2);
+	tapir_close(t, sd);
 }
 END_TEST
 
@@ -421,11 +435,13 @@ END_TEST
 Suite *suite(void)
 {
 	Suite *s = suite_create("ip: output, routes, path MTU");
-	TCase *f = tcase_create("fragments"), *r = tcase_create("routes"), *l = tcase_create("loopback"), *m = tcase_create("RFC 1191");
+	TCase *f = tcase_create("fragments"), *r = tcase_create("routes"), *l = tcase_create("loopback");
+	TCase *m = tcase_create("RFC 1191");
 	TCase *const all[] = {f, r, l, m};
 
 	tcase_add_test(f, a_datagram_of_the_mtu_goes_whole_and_one_byte_more_goes_in_two);
 	tcase_add_test(f, the_largest_datagram_goes_in_fragments_for_every_mtu);
+	tcase_add_test(f, the_last_fragment_may_fill_the_mtu_even_if_that_is_no_multiple_of_eight);
 	tcase_add_test(f, fragments_of_one_datagram_leave_before_the_next_datagram);
 	tcase_add_test(f, successive_datagrams_have_different_identifications);
 	tcase_add_test(f, ttl_and_tos_are_the_sockets);

@@ -18,7 +18,8 @@ static void set_up(void)
 
 static struct host_arp request_from(struct tapir_addr sender, const uint8_t mac[6])
 {
-	return (struct host_arp){.op = ARP_REQUEST, .sender_mac = mac, .link_dst = eth_broadcast, .sender = sender, .target = HOST_IP};
+	return (struct host_arp){.op = ARP_REQUEST, .sender_mac = mac, .link_dst = eth_broadcast, .sender = sender,
+				 .target = HOST_IP};
 }
 
 static struct host_arp reply_from(struct tapir_addr sender, const uint8_t mac[6])
@@ -417,6 +418,18 @@ START_TEST(an_entry_that_nobody_uses_goes_without_a_word)
 }
 END_TEST
 
+START_TEST(what_was_used_before_its_last_sign_of_life_and_not_since_goes_too)
+{
+	use_neighbour();
+	host_waits(10 * TAPIR_SEC);
+	hears(request_from(NEIGHBOUR_IP, neighbour_mac));
+	host_says_all();
+	host_waits(61 * TAPIR_SEC);
+	ck_assert(!knows(NEIGHBOUR_IP));
+	host_says_nothing();
+}
+END_TEST
+
 START_TEST(what_the_neighbour_says_meanwhile_makes_its_entry_young_again)
 {
 	use_neighbour();
@@ -465,6 +478,8 @@ START_TEST(answers_to_a_flood_are_bounded_and_leave_room_for_our_own_questions)
 	struct tapir_out out;
 	struct tapir_frame *f;
 
+	sends_echo(NEIGHBOUR_IP, 1);
+	says_request_for(NEIGHBOUR_IP, eth_broadcast);
 	for (uint32_t i = 0; i < 200; i++) {		/* the stack hears all of them before it may send */
 		uint8_t frame[ETH_HEADER + ARP_PACKET];
 		struct eth_header h = {.type = ETH_TYPE_ARP};
@@ -480,7 +495,7 @@ START_TEST(answers_to_a_flood_are_bounded_and_leave_room_for_our_own_questions)
 		f->len = sizeof frame;
 		ck_assert_verdict_eq(tapir_input(t, f), ACCEPT);
 	}
-	sends_echo(NEIGHBOUR_IP, 1);
+	tapir_tick(t, tapir_now(t) + TAPIR_SEC);	/* our own question is due again */
 	while (tapir_output(t, &out)) {
 		bool is_reply = out.head[out.head_at + ETH_HEADER + 7] == ARP_REPLY;
 
@@ -511,6 +526,10 @@ START_TEST(sending_to_many_absent_neighbours_is_bounded_and_costs_a_present_one_
 	struct tapir_usage u;
 	struct said s;
 
+	host_end();
+	host_config_ethernet()->arp_entries = 16;
+	t = host_begin();
+	host_says_all();
 	use_neighbour();
 	for (uint32_t i = 0; i < 700; i++) {
 		struct tapir_addr absent = tapir_ipv4(10, 0, 0, (uint8_t)(3 + i % 250));
@@ -578,6 +597,7 @@ Suite *suite(void)
 	tcase_add_test(a, a_neighbour_in_use_is_probed_by_unicast_when_its_entry_is_old);
 	tcase_add_test(a, a_neighbour_that_no_longer_answers_is_forgotten_after_three_probes);
 	tcase_add_test(a, an_entry_that_nobody_uses_goes_without_a_word);
+	tcase_add_test(a, what_was_used_before_its_last_sign_of_life_and_not_since_goes_too);
 	tcase_add_test(a, what_the_neighbour_says_meanwhile_makes_its_entry_young_again);
 	tcase_add_test(f, a_flood_of_requests_fills_the_cache_only_to_its_limit_and_costs_nobody_in_use_his_place);
 	tcase_add_test(f, answers_to_a_flood_are_bounded_and_leave_room_for_our_own_questions);

@@ -117,10 +117,10 @@ START_TEST(datagrams_arrive_in_order_with_their_borders_and_their_senders)
 	char buf[10];
 
 	for (uint16_t i = 1; i <= 5; i++)
-		ck_assert_verdict_eq(hears(i, 7, "abcde" + 5 - i), ACCEPT);
+		ck_assert_verdict_eq(hears(i, 7, &"abcde"[5 - i]), ACCEPT);
 	for (uint16_t i = 1; i <= 5; i++) {
 		ck_assert_result(tapir_recvfrom(t, sd, buf, sizeof buf, &from), i);
-		ck_assert_mem_eq(buf, "abcde" + 5 - i, i);
+		ck_assert_mem_eq(buf, &"abcde"[5 - i], i);
 		ck_assert(addr_is(&from.addr, NEIGHBOUR_IP));
 		ck_assert_uint_eq(from.port, i);
 	}

@@ -328,7 +328,7 @@ END_TEST
 Suite *suite(void)
 {
 	Suite *s = suite_create("wire/ipv4");
-	TCase *c = tcase_create("RFC 791");
+	TCase *c = tcase_create("RFC 791 3.1");
 
 	tcase_add_test(c, the_textbook_header_parses_to_its_values);
 	tcase_add_test(c, emit_writes_the_textbook_header);

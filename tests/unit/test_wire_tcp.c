@@ -1,4 +1,4 @@
-/* test_wire_tcp.c: TCP segments (RFC 9293 3.1, 3.2; RFC 7323; RFC 2018): known bytes, both directions, the options in all
+/* test_wire_tcp.c: TCP segments (RFC 9293 3.1, 3.2; RFC 7323 2 and 3; RFC 2018): known bytes, both directions, the options in all
  * their shapes, every truncation, random and mutated bytes. */
 #include <check.h>
 #include "stack/base/siphash.h"
