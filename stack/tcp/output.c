@@ -124,7 +124,7 @@ static bool nagle_holds(const struct tapir *t, const struct tcp_conn *c)
 	return t->cfg.nagle && !c->nodelay && !c->fin_queued && tcp_flight(c) > 0 && seq_geq(c->snd.nxt, c->snd.max);
 }
 
-/* RFC 5681 3.2 step 1, RFC 3042: the first two duplicate ACKs each let a segment more out, if it is new text. */
+/* RFC 5681 3.2 step 1, RFC 3042 2: the first two duplicate ACKs each let a segment more out, if it is new text. */
 static uint32_t congestion_window(const struct tcp_conn *c)
 {
 	bool limited_transmit = !c->loss.fast && seq_geq(c->snd.nxt, c->snd.max);

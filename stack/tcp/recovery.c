@@ -93,7 +93,8 @@ void tcp_on_dup_ack(struct tapir *t, struct tcp_conn *c)
 	c->loss.partial = false;
 	c->loss.recover = c->snd.max;
 	c->rtt.timed_at_us = USEC_NEVER;
-	c->cc.ops->on_loss(&c->cc, c->snd.mss, min_u32(tcp_flight(c), c->cc.cwnd));	/* without limited transmit (RFC 5681 3.2) */
+	/* RFC 5681 3.2: without what limited transmit added. */
+	c->cc.ops->on_loss(&c->cc, c->snd.mss, min_u32(tcp_flight(c), c->cc.cwnd));
 	c->cc.cwnd += DUP_ACK_THRESHOLD * c->snd.mss;
 	owe_retransmission(t, c, "RFC 5681 3.2: third duplicate ACK");
 	tcp_say_cc(t, c, "RFC 5681 3.2: fast retransmit");

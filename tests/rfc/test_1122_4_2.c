@@ -1,11 +1,11 @@
-/* test_1122_4_2.c: the requirements of RFC 1122 4.2, as RFC 9293 numbers them, that belong to no one section of the other
+/* test_1122_4_2.c: the requirements of RFC 1122 4.2, as the RFC numbers them, that belong to no one section of the other
  * files: checksums (RFC 1122 4.2.2.7), error reports (4.2.4.1), type of service (4.2.4.2), TTL (4.2.2.1). */
 #include "tests/support/peer.h"
 
 /* ---- checksums --------------------------------------------------------------------------------------------------- */
 
-/* True if the checksum of the segment that was expected last is right: ones' complement over the pseudo-header (figure 2 of
- * RFC 9293), the header and the text. */
+/* True if the checksum of the segment that was expected last is right: ones' complement over the pseudo-header (RFC 9293
+ * figure 2), the header and the text. */
 static bool checksum_is_right(void)
 {
 	struct span f = peer_last_frame();
@@ -175,7 +175,7 @@ START_TEST(the_diffserv_field_and_the_ttl_may_change_during_the_connection)
 		peer_sends(&p, "S 0:0(0)");
 		expects_ip(&p, ". *:*(0) ack 1", tos, ttl);		/* an ACK alone */
 		peer_sends(&p, ". 1:1(0) ack %u", at + 10);
-		peer_until_timer(&p);
+		peer_advance(&p, peer_config()->keepalive_idle_us);
 		expects_ip(&p, ". *:*(0) ack 1", tos, ttl);		/* a keep-alive */
 		peer_sends(&p, ". 1:1(0) ack %u", at + 10);
 	}

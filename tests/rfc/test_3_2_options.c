@@ -68,7 +68,8 @@ END_TEST
 /* RFC 9293 3.2: options may fill the header: 40 bytes, with the one that counts at the very end. */
 START_TEST(a_header_full_of_options_is_read_to_its_end)
 {
-	ck_assert_uint_eq(mss_after_syn(_i, "raw 01010101010101010101010101010101010101010101010101010101010101010101" "0101" MSS_1000),
+	ck_assert_uint_eq(mss_after_syn(_i,
+			  "raw 01010101010101010101010101010101010101010101010101010101010101010101" "0101" MSS_1000),
 			  1000);
 }
 END_TEST
@@ -78,8 +79,8 @@ START_TEST(unknown_options_are_skipped)
 {
 	ck_assert_uint_eq(mss_after_syn(_i, "raw fe02,mss 1000"), 1000);
 	ck_assert_uint_eq(mss_after_syn(_i, "raw fd04abcd,mss 1000"), 1000);
-	ck_assert_uint_eq(mss_after_syn(_i, "raw 220a0001020304050607,mss 1000"), 1000);	/* Fast Open (RFC 7413) */
-	ck_assert_uint_eq(mss_after_syn(_i, "raw 1e0c000102030405060708ff,mss 1000"), 1000);	/* Multipath (RFC 8684) */
+	ck_assert_uint_eq(mss_after_syn(_i, "raw 220a0001020304050607,mss 1000"), 1000);	/* Fast Open (RFC 7413 4.1.1) */
+	ck_assert_uint_eq(mss_after_syn(_i, "raw 1e0c000102030405060708ff,mss 1000"), 1000);	/* Multipath (RFC 8684 3.1) */
 }
 END_TEST
 

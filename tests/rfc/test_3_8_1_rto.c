@@ -1,4 +1,4 @@
-/* test_3_8_1_rto.c: the retransmission timeout (RFC 9293 3.8.1; RFC 6298) and when it gives up (RFC 9293 3.8.3). */
+/* test_3_8_1_rto.c: the retransmission timeout (RFC 9293 3.8.1; RFC 6298 2 to 5) and when it gives up (RFC 9293 3.8.3). */
 #include "tests/support/peer.h"
 
 /* The stack's next segment is this, sent exactly us from now. */

@@ -1,5 +1,5 @@
 /* test_3_8_2_congestion.c: congestion control (RFC 9293 3.8.2): slow start, congestion avoidance, fast retransmit and fast
- * recovery of RFC 5681, NewReno's partial acknowledgments of RFC 6582. Numbers are in segments of 1460 bytes. */
+ * recovery of RFC 5681 3.2, NewReno's partial acknowledgments of RFC 6582 3.2. Numbers are in segments of 1460 bytes. */
 #include "tests/support/peer.h"
 
 #define MSS 1460u
@@ -63,7 +63,7 @@ START_TEST(the_initial_window_is_ten_segments)
 }
 END_TEST
 
-/* RFC 9293 3.8.2; RFC 5681 3.1: the initial window is a setting: here that of RFC 5681. */
+/* RFC 9293 3.8.2; RFC 5681 3.1: the initial window is a setting: here that of RFC 5681 3.1. */
 START_TEST(the_initial_window_is_a_setting)
 {
 	peer_config()->initial_window = 3;

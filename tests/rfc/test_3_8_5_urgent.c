@@ -1,4 +1,4 @@
-/* test_3_8_5_urgent.c: urgent information (RFC 9293 3.8.5; RFC 6093). It is delivered in line; TAPIR_POLLPRI tells that some
+/* test_3_8_5_urgent.c: urgent information (RFC 9293 3.8.5; RFC 6093 3). It is delivered in line; TAPIR_POLLPRI tells that some
  * lies ahead of what the user has read. Nothing here sends any: new programs should not (RFC 9293 3.8.5, SHLD-13). */
 #include "tests/support/peer.h"
 

@@ -1,4 +1,4 @@
-/* test_7323.c: window scale, timestamps and PAWS (RFC 7323). The stack's timestamps in lines are relative to its first; the
+/* test_7323.c: window scale, timestamps and PAWS (RFC 7323 2, 3, 5). The stack's timestamps in lines are relative to its first; the
  * peer's are literal, and begin at 100. */
 #include "tests/support/peer.h"
 
@@ -386,7 +386,7 @@ END_TEST
 
 Suite *suite(void)
 {
-	return peer_suite("RFC 7323", (const TTest *[]){
+	return peer_suite("7323", (const TTest *[]){
 		an_active_open_offers_window_scale,
 		agreed_on_the_windows_are_shifted,
 		a_passive_open_agrees_to_window_scale,

@@ -1,4 +1,4 @@
-/* test_icmp_errors.c: what ICMP errors do to a connection (RFC 9293 3.9.2.2; RFC 1122 4.2.3.9; RFC 5927; RFC 5461). */
+/* test_icmp_errors.c: what ICMP errors do to a connection (RFC 9293 3.9.2.2; RFC 1122 4.2.3.9; RFC 5927 5; RFC 5461 4). */
 #include "tests/support/peer.h"
 
 enum { UNREACHABLE = 3, SOURCE_QUENCH = 4, TIME_EXCEEDED = 11, PARAMETER_PROBLEM = 12 };

@@ -191,7 +191,8 @@ static size_t base_arp(uint8_t *p)
 
 static size_t base_payload(enum base base, uint8_t *p)
 {
-	static const uint8_t syn[24] = {0x23, 0x29, 0, TCP_PORT, 0, 0, 3, 0xe8, 0, 0, 0, 0, 0x60, 2, 0xff, 0xff, 0, 0, 0, 0, 2, 4, 5, 0xb4};
+	static const uint8_t syn[24] = {0x23, 0x29, 0, TCP_PORT, 0, 0, 3, 0xe8, 0, 0, 0, 0, 0x60, 2, 0xff, 0xff,
+					0, 0, 0, 0, 2, 4, 5, 0xb4};
 	struct tapir_addr src = NEIGHBOUR_IP, dst = HOST_IP;
 
 	if (base == ECHO) {

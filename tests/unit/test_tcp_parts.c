@@ -1,5 +1,5 @@
 /* test_tcp_parts.c: the pure parts of tcp/, each alone: sequence arithmetic (RFC 9293 3.4), the arrows of figure 5, the
- * congestion window (RFC 5681) and the retransmission timeout (RFC 6298). */
+ * congestion window (RFC 5681 3.1) and the retransmission timeout (RFC 6298 2). */
 #include <check.h>
 #include <stdlib.h>
 #include "stack/tcp/internal.h"
