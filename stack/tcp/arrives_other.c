@@ -110,11 +110,11 @@ static void trim(const struct tcp_conn *c, struct tcp_seg *seg)
 	}
 }
 
-/* RFC 7323 4.3: TS.Recent follows what the last ACK covered. An older timestamp gets here only where R1 had nothing to say: from
- * a RST, which may not change it (RFC 7323 5.2), or after 24 days, when it takes the place of the stale one (5.5). */
+/* RFC 7323 4.3: TS.Recent follows what the last ACK covered. A timestamp that is older gets here only after 24 days, when
+ * it takes the place of the stale one (RFC 7323 5.5), or with a RST at RCV.NXT, which ends the connection. */
 static void update_ts_recent(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg)
 {
-	if (!c->ts_on || !seg->opt.has_ts || seg->flags & TCP_RST || seq_gt(seg->seq, c->ts.last_ack_sent))
+	if (!c->ts_on || !seg->opt.has_ts || seq_gt(seg->seq, c->ts.last_ack_sent))
 		return;
 	c->ts.recent = seg->opt.ts_val;
 	c->ts.recent_us = t->now_us;

@@ -153,6 +153,10 @@ START_TEST(the_pointer_of_a_segment_that_is_partly_old_stays_where_it_was)
 	ck_assert(in_urgent_mode(&p));
 	reads_bytes(&p, 1);
 	ck_assert(!in_urgent_mode(&p));
+	user_reads(&p, 3);
+	peer_sends(&p, "PU. 6:16(10) ack 1 urg 2");		/* up to 7, which is read */
+	peer_expects(&p, ". 1:1(0) ack 16");
+	ck_assert(!in_urgent_mode(&p));
 }
 END_TEST
 

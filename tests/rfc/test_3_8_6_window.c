@@ -1,5 +1,5 @@
 /* test_3_8_6_window.c: managing the window (RFC 9293 3.8.6): probes of a zero window, a window that shrinks, silly windows
- * on both sides, Nagle's algorithm (3.7.4), and delayed acknowledgments. */
+ * on both sides, and windows of more than 65535 bytes. */
 #include "tests/support/peer.h"
 
 #define MSS 1460
@@ -241,15 +241,15 @@ START_TEST(an_older_segment_does_not_change_the_window)
 
 	user_sends(&p, MSS);
 	peer_expects(&p, "P. 1:1461(1460) ack 1");
-	peer_sends(&p, "P. 1:11(10) ack 1461 win 3000");
-	peer_expects(&p, ". 1461:1461(0) ack 11");
-	peer_sends(&p, "P. 1:11(10) ack 1 win 100");		/* overtaken: WL1 is newer */
-	peer_expects(&p, ". 1461:1461(0) ack 11");
+	peer_sends(&p, ". 11:21(10) ack 1 win 3000");
+	peer_sends(&p, ". 1:11(10) ack 1 win 100");		/* sent before, arrived behind: WL1 is newer */
+	peer_ignores_all(&p);
 	ck_assert_uint_eq(peer_info(&p).snd_wnd, 3000);
-	peer_sends(&p, ". 11:11(0) ack 1 win 100");		/* the same SEG.SEQ: WL2 is newer */
-	ck_assert_uint_eq(peer_info(&p).snd_wnd, 3000);
-	peer_sends(&p, ". 11:11(0) ack 1461 win 2000");
+	peer_sends(&p, ". 21:21(0) ack 1461 win 2000");
+	peer_sends(&p, ". 21:21(0) ack 1 win 100");		/* the same SEG.SEQ: WL2 is newer */
 	ck_assert_uint_eq(peer_info(&p).snd_wnd, 2000);
+	peer_sends(&p, ". 21:21(0) ack 1461 win 1000");
+	ck_assert_uint_eq(peer_info(&p).snd_wnd, 1000);
 }
 END_TEST
 
@@ -319,74 +319,6 @@ START_TEST(all_of_the_queued_text_goes_into_a_small_window)
 	peer_sends(&p, ". 1:1(0) ack 1 win 100");
 	user_sends(&p, 90);
 	peer_expects(&p, "P. 1:91(90) ack 1");
-}
-END_TEST
-
-/* ---- Nagle ----------------------------------------------------------------------------------------------------- */
-
-/* RFC 9293 3.7.4 (SHLD-7): while something is unacknowledged, small pieces gather until an ACK or a full segment. */
-START_TEST(nagle_gathers_small_pieces_until_an_ack_or_a_full_segment)
-{
-	struct peer p = established(_i);
-
-	user_sends(&p, 10);
-	peer_expects(&p, "P. 1:11(10) ack 1");
-	for (int i = 0; i < 50; i++)
-		user_sends(&p, 10);
-	peer_expects_nothing(&p);
-	peer_sends(&p, ". 1:1(0) ack 11");
-	peer_expects(&p, "P. 11:511(500) ack 1");
-	user_sends(&p, 1000);
-	peer_expects_nothing(&p);
-	user_sends(&p, 1000);
-	peer_expects(&p, ". 511:1971(1460) ack 1");
-	peer_expects_nothing(&p);
-	peer_sends(&p, ". 1:1(0) ack 1971");
-	peer_expects(&p, "P. 1971:2511(540) ack 1");
-}
-END_TEST
-
-/* RFC 9293 3.7.4 (MUST-17): an application can turn it off, for its connection ... */
-START_TEST(nodelay_sends_small_pieces_at_once)
-{
-	struct peer p = established(_i);
-
-	ck_assert_error(tapir_setsockopt(p.t, p.sd, TAPIR_TCP_NODELAY, 1), 0);
-	for (uint32_t i = 0; i < 5; i++) {
-		user_sends(&p, 10);
-		peer_expects(&p, "P. %u:%u(10) ack 1", 1 + 10 * i, 11 + 10 * i);
-	}
-	ck_assert_error(tapir_setsockopt(p.t, p.sd, TAPIR_TCP_NODELAY, 0), 0);
-	user_sends(&p, 10);
-	peer_expects_nothing(&p);
-	ck_assert_error(tapir_setsockopt(p.t, p.sd, TAPIR_TCP_NODELAY, 1), 0);
-	peer_expects(&p, "P. 51:61(10) ack 1");			/* what has waited need not any longer */
-}
-END_TEST
-
-/* RFC 9293 3.7.4 (MUST-17): ... or for all of an instance. */
-START_TEST(nagle_is_a_setting_of_the_instance)
-{
-	peer_config()->nagle = false;
-	struct peer p = established(_i);
-
-	user_sends(&p, 10);
-	peer_expects(&p, "P. 1:11(10) ack 1");
-	user_sends(&p, 10);
-	peer_expects(&p, "P. 11:21(10) ack 1");
-}
-END_TEST
-
-/* RFC 9293 3.7.4: the last piece before a FIN gathers nothing more. */
-START_TEST(nagle_does_not_hold_the_last_piece)
-{
-	struct peer p = established(_i);
-
-	user_sends(&p, 10);
-	peer_expects(&p, "P. 1:11(10) ack 1");
-	user_sends(&p, 10);
-	user_shuts_down(&p);
-	peer_expects(&p, "FP. 11:21(10) ack 1");
 }
 END_TEST
 
@@ -485,144 +417,6 @@ START_TEST(rst_and_ack_are_processed_although_our_window_is_zero)
 }
 END_TEST
 
-/* ---- delayed acknowledgments ----------------------------------------------------------------------------------- */
-
-static struct peer delaying(int run)
-{
-	peer_config()->delack_us = 40 * TAPIR_MS;
-	peer_config()->quickacks = 0;
-	return established(run);
-}
-
-/* RFC 9293 3.8.6.3 (SHLD-18, MUST-40): one segment is acknowledged after a while, less than half a second. */
-START_TEST(an_ack_is_delayed)
-{
-	struct peer p = delaying(_i);
-
-	peer_sends(&p, "P. 1:11(10) ack 1");
-	sends_after(&p, 40 * TAPIR_MS, ". 1:1(0) ack 11");
-	ck_assert_why(&p, "RFC 9293 3.8.6.3");
-	peer_advance(&p, TAPIR_SEC);
-	peer_expects_nothing(&p);
-}
-END_TEST
-
-/* RFC 9293 3.8.6.3 (MUST-40): the delay counts from the first segment that waits, not from the last. */
-START_TEST(the_delay_counts_from_the_first_segment)
-{
-	struct peer p = delaying(_i);
-
-	peer_sends(&p, "P. 1:11(10) ack 1");
-	peer_advance(&p, 30 * TAPIR_MS);
-	peer_sends(&p, "P. 11:21(10) ack 1");
-	sends_after(&p, 10 * TAPIR_MS, ". 1:1(0) ack 21");
-}
-END_TEST
-
-/* RFC 9293 3.8.6.3 (MUST-40): a delay of half a second is no possible configuration. */
-START_TEST(a_delay_of_half_a_second_is_refused)
-{
-	struct tapir_config config = *peer_config();
-
-	config.delack_us = 500 * TAPIR_MS - 1;
-	ck_assert_uint_gt(tapir_size(&config), 0);
-	config.delack_us = 500 * TAPIR_MS;
-	ck_assert_uint_eq(tapir_size(&config), 0);
-	ck_assert_int_ge(_i, 0);
-}
-END_TEST
-
-/* RFC 9293 3.8.6.3 (SHLD-19): at least every second full-sized segment. */
-START_TEST(every_second_full_sized_segment_is_acknowledged_at_once)
-{
-	struct peer p = delaying(_i);
-
-	for (uint32_t at = 1; at < 10 * MSS; at += 2 * MSS) {
-		peer_sends(&p, ". %u:%u(1460) ack 1", at, at + MSS);
-		peer_expects_nothing(&p);
-		peer_sends(&p, ". %u:%u(1460) ack 1", at + MSS, at + 2 * MSS);
-		peer_expects(&p, ". 1:1(0) ack %u", at + 2 * MSS);
-	}
-	peer_advance(&p, TAPIR_SEC);
-	peer_expects_nothing(&p);
-}
-END_TEST
-
-/* RFC 9293 3.10.7.4 (MUST-58): an ACK rides on text that leaves before its time is up. */
-START_TEST(a_delayed_ack_rides_on_text)
-{
-	struct peer p = delaying(_i);
-
-	peer_sends(&p, "P. 1:11(10) ack 1");
-	peer_advance(&p, 10 * TAPIR_MS);
-	user_sends(&p, 5);
-	peer_expects(&p, "P. 1:6(5) ack 11");
-	peer_sends(&p, ". 11:11(0) ack 6");
-	peer_advance(&p, TAPIR_SEC);
-	peer_expects_nothing(&p);
-}
-END_TEST
-
-/* RFC 9293 3.10.7.4 (MUST-59): segments that came together are all processed before one ACK leaves for them. */
-START_TEST(segments_that_came_together_get_one_ack)
-{
-	struct peer p = established(_i);
-
-	for (uint32_t at = 1; at < 101; at += 10)
-		peer_sends(&p, ". %u:%u(10) ack 1", at, at + 10);
-	peer_expects(&p, ". 1:1(0) ack 101");
-	peer_expects_nothing(&p);
-}
-END_TEST
-
-/* RFC 5681 4.2: out-of-order text, text that fills a hole, and a FIN are acknowledged at once. */
-START_TEST(what_the_sender_waits_for_is_acknowledged_at_once)
-{
-	struct peer p = delaying(_i);
-
-	peer_sends(&p, ". 11:21(10) ack 1");
-	peer_expects(&p, ". 1:1(0) ack 1");
-	peer_sends(&p, ". 31:41(10) ack 1");
-	peer_expects(&p, ". 1:1(0) ack 1");
-	peer_sends(&p, ". 1:11(10) ack 1");
-	peer_expects(&p, ". 1:1(0) ack 21");
-	peer_sends(&p, ". 21:31(10) ack 1");
-	peer_expects(&p, ". 1:1(0) ack 41");
-	peer_sends(&p, "F. 41:41(0) ack 1");
-	peer_expects(&p, ". 1:1(0) ack 42");
-}
-END_TEST
-
-/* RFC 5681 4.2: one duplicate ACK for each segment out of order, also when several came together: the peer counts them. */
-START_TEST(each_out_of_order_segment_gets_its_own_duplicate_ack)
-{
-	struct peer p = delaying(_i);
-
-	for (uint32_t at = 11; at < 51; at += 10)
-		peer_sends(&p, ". %u:%u(10) ack 1", at, at + 10);
-	for (int i = 0; i < 4; i++)
-		peer_expects(&p, ". 1:1(0) ack 1");
-	peer_expects_nothing(&p);
-}
-END_TEST
-
-/* RFC 9293 3.8.6.3: the first segments of a connection are acknowledged at once, so that slow start is not slower still; how
- * many is a setting. */
-START_TEST(the_first_segments_are_acknowledged_at_once)
-{
-	peer_config()->delack_us = 40 * TAPIR_MS;
-	peer_config()->quickacks = 3;
-	struct peer p = established(_i);
-
-	for (uint32_t at = 1; at < 31; at += 10) {
-		peer_sends(&p, "P. %u:%u(10) ack 1", at, at + 10);
-		peer_expects(&p, ". 1:1(0) ack %u", at + 10);
-	}
-	peer_sends(&p, "P. 31:41(10) ack 1");
-	sends_after(&p, 40 * TAPIR_MS, ". 1:1(0) ack 41");
-}
-END_TEST
-
 /* ---- large windows --------------------------------------------------------------------------------------------- */
 
 /* RFC 7323 2.3: with window scale, more than 65535 bytes in flight, as far as the shifted window goes. */
@@ -683,24 +477,11 @@ Suite *suite(void)
 		the_sender_uses_a_small_window_that_is_half_the_largest,
 		the_override_timeout_uses_a_silly_window,
 		all_of_the_queued_text_goes_into_a_small_window,
-		nagle_gathers_small_pieces_until_an_ack_or_a_full_segment,
-		nodelay_sends_small_pieces_at_once,
-		nagle_is_a_setting_of_the_instance,
-		nagle_does_not_hold_the_last_piece,
 		our_window_never_shrinks,
 		the_receiver_offers_no_silly_window,
 		with_a_large_buffer_the_edge_moves_by_full_segments,
 		each_probe_of_our_zero_window_is_answered,
 		rst_and_ack_are_processed_although_our_window_is_zero,
-		an_ack_is_delayed,
-		the_delay_counts_from_the_first_segment,
-		a_delay_of_half_a_second_is_refused,
-		every_second_full_sized_segment_is_acknowledged_at_once,
-		a_delayed_ack_rides_on_text,
-		segments_that_came_together_get_one_ack,
-		what_the_sender_waits_for_is_acknowledged_at_once,
-		each_out_of_order_segment_gets_its_own_duplicate_ack,
-		the_first_segments_are_acknowledged_at_once,
 		a_scaled_window_lets_more_than_65535_bytes_fly,
 		a_scaled_window_of_ours_takes_more_than_65535_bytes,
 		NULL

@@ -147,7 +147,7 @@ void sim_note(struct sim *s, const struct sim_party *p, const char *what, int64_
 __attribute__((format(printf, 2, 3))) void sim_fail(struct sim *s, const char *format, ...);
 /* The seed, the plan and the last notes, to stderr. */
 void sim_report(const struct sim *s);
-/* From now on a crash reports the running simulation, and how to replay it: "SIM_SEED=n " and replay. */
+/* From now on a crash or a hang reports the running simulation, and how to replay it: "SIM_SEED=n " and replay. */
 void sim_report_crashes(const char *replay);
 
 /* --- sim_wire.c: delay and loss, offloads kept, at most 256 frames and 4 MiB under way in each direction --- */

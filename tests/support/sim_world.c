@@ -8,12 +8,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "sim.h"
 #include "stack/tcp/tcp.h"
 
 #define TURNS_AT_ONCE 20000u	/* turns at one instant: more is a stack that cannot stop */
 #define SENDS_AT_ONCE 200u	/* frames that one stack may send in a turn: the link holds 256 */
 #define EVENTS_AT_ONCE 16
+#define SECONDS_MAX 60		/* of real time: more is a stack that has lost itself in a loop */
 #define FRAME_MAX (65535u + 14u)
 
 static struct sim *running;	/* for the report of a crash */
@@ -130,7 +132,7 @@ static void crashed(int number)
 	signal(number, SIG_DFL);
 	running = NULL;
 	if (s) {
-		sim_fail(s, "crashed");
+		sim_fail(s, number == SIGALRM ? "hangs" : "crashed");
 		sim_report(s);
 	}
 	raise(number);
@@ -140,6 +142,7 @@ void sim_report_crashes(const char *replay)
 {
 	replay_with = replay;
 	signal(SIGABRT, crashed);
+	signal(SIGALRM, crashed);
 }
 
 /* --- making a world --- */
@@ -530,7 +533,7 @@ static void run_instant(struct sim *s)
 	}
 }
 
-bool sim_run(struct sim *s, usec_t limit_us)
+static bool run_until(struct sim *s, usec_t limit_us)
 {
 	for (;;) {
 		usec_t next;
@@ -554,4 +557,14 @@ bool sim_run(struct sim *s, usec_t limit_us)
 		s->now_us = next > s->now_us ? next : s->now_us + 1;
 		s->settled = false;
 	}
+}
+
+bool sim_run(struct sim *s, usec_t limit_us)
+{
+	bool well;
+
+	alarm(SECONDS_MAX);
+	well = run_until(s, limit_us);
+	alarm(0);
+	return well;
 }
