@@ -88,7 +88,7 @@ void udp_unbind(struct tapir *t, struct udp_sock *u)
 
 int udp_connect(struct tapir *t, struct udp_sock *u, const struct tapir_endpoint *peer)
 {
-	struct ip_route route;
+	struct ip_route route = {0};
 	int error = ip_route(t, &peer->addr, &route);
 	struct tapir_endpoint any = {.addr = route.src};
 
@@ -150,7 +150,7 @@ static enum tapir_verdict receive(struct tapir *t, struct udp_sock *u, const str
 
 enum tapir_verdict udp_input(struct tapir *t, const struct ip_packet *pkt)
 {
-	struct udp_header h;
+	struct udp_header h = {0};
 	struct span text;
 	enum tapir_verdict v = udp_parse(pkt->payload, &pkt->src, &pkt->dst, pkt->checked, &h, &text);
 	struct tapir_endpoint local = {pkt->dst, h.dst}, from = {pkt->src, h.src};

@@ -3,6 +3,7 @@
  *   sim_plan.c    seed > plan: the configurations, the faults of the link, what each program will do
  *   sim_party.c   the programs: one party is one side of one connection; checks every byte that it reads
  *   sim_world.c   the turn of time: frames in, programs, frames out, then on to the next deadline; checks the invariants
+ *   sim_report.c  what people are told: the notes, a failure, a crash
  *   sim_wire.c    a link that is one flat value, for runs that are stopped and continued from a copy
  *
  * A run fails with a sentence in sim->failure; it never depends on anything but the seed. */
@@ -142,13 +143,22 @@ bool sim_is_over(const struct sim *s);
 /* Fails the run, with a sentence about what is left, when it is not over. */
 void sim_expect_over(struct sim *s);
 void sim_free(struct sim *s);
+/* --- sim_report.c --- */
+
 /* Remembers what a program did. */
 void sim_note(struct sim *s, const struct sim_party *p, const char *what, int64_t value);
+/* Remembers a frame; what: why it was lost, or NULL. kind as in struct sim_note. */
+void sim_note_frame(struct sim *s, uint8_t node, char kind, struct span frame, const char *what);
+void sim_note_verdict(struct sim *s, enum tapir_verdict v);	/* of the frame that was remembered last */
 __attribute__((format(printf, 2, 3))) void sim_fail(struct sim *s, const char *format, ...);
 /* The seed, the plan and the last notes, to stderr. */
 void sim_report(const struct sim *s);
+/* A probe that prints. */
+void sim_print_event(void *ctx, const struct tapir_event *event);
 /* From now on a crash or a hang reports the running simulation, and how to replay it: "SIM_SEED=n " and replay. */
 void sim_report_crashes(const char *replay);
+/* s runs now, for a bounded time; NULL: none does. */
+void sim_watch(struct sim *s);
 
 /* --- sim_wire.c: delay and loss, offloads kept, at most 256 frames and 4 MiB under way in each direction --- */
 

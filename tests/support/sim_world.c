@@ -1,175 +1,19 @@
-/* sim_world.c: the turn of time. Owns the two stacks, what lies between them and the notes of what happened; after every
- * event it checks the invariants of every connection, and at the end that everything was given back.
+/* sim_world.c: the turn of time. Owns the two stacks and what lies between them; after every event it
+ * checks the invariants of every connection, and at the end that everything was given back.
  *
  * One turn at one instant: each stack gets its frames, the programs act, the frames that are owed leave. When a turn did
  * nothing, time moves on to the earliest deadline of a stack, a link or a program. */
-#include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include "sim.h"
 #include "stack/tcp/tcp.h"
 
 #define TURNS_AT_ONCE 20000u	/* turns at one instant: more is a stack that cannot stop */
 #define SENDS_AT_ONCE 200u	/* frames that one stack may send in a turn: the link holds 256 */
 #define EVENTS_AT_ONCE 16
-#define SECONDS_MAX 60		/* of real time: more is a stack that has lost itself in a loop */
 #define FRAME_MAX (65535u + 14u)
 
-static struct sim *running;	/* for the report of a crash */
-static const char *replay_with = "";
-
-/* --- notes --- */
-
-static void print_note(const struct sim *s, const struct sim_note *n)
-{
-	static uint8_t frame[FRAME_MAX];	/* what was not kept of it is zero */
-	struct trace_options how = {.ip_only = s->plan.ip_only, .addresses = true, .checksums = false};
-	char text[400];
-
-	fprintf(stderr, "%12.6f %u %c ", (double)n->at_us / 1e6, n->node, n->kind);
-	if (n->kind == '-') {
-		fprintf(stderr, "    connection %u side %u: %s %lld\n", n->conn, n->side, n->what, (long long)n->value);
-		return;
-	}
-	memcpy(frame, n->bytes, SIM_SNAP);
-	trace_format(text, sizeof text, (struct span){frame, n->len < FRAME_MAX ? n->len : FRAME_MAX}, &how);
-	fprintf(stderr, "%5u %s%s%s\n", n->len, text, n->what ? " " : "", n->what ? n->what : "");
-}
-
-static struct sim_note *next_note(struct sim *s, uint8_t node, char kind)
-{
-	struct sim_note *n = &s->ring[s->notes++ % SIM_RING];
-
-	*n = (struct sim_note){.at_us = s->now_us, .node = node, .kind = kind};
-	return n;
-}
-
-void sim_note(struct sim *s, const struct sim_party *p, const char *what, int64_t value)
-{
-	struct sim_note *n = next_note(s, p->node, '-');
-
-	n->what = what;
-	n->value = value;
-	n->conn = p->conn;
-	n->side = p->side;
-	if (s->verbose)
-		print_note(s, n);
-}
-
-static void note_frame(struct sim *s, uint8_t node, char kind, struct span frame, const char *what)
-{
-	struct sim_note *n = next_note(s, node, kind);
-
-	n->len = (uint32_t)frame.n;
-	n->what = what;
-	memcpy(n->bytes, frame.p, frame.n < SIM_SNAP ? frame.n : SIM_SNAP);
-	if (s->verbose)
-		print_note(s, n);
-}
-
-void sim_fail(struct sim *s, const char *format, ...)
-{
-	va_list args;
-
-	if (s->failure[0])
-		return;		/* the first is the one that counts */
-	va_start(args, format);
-	vsnprintf(s->failure, sizeof s->failure, format, args);
-	va_end(args);
-}
-
-static const char *phase_name(enum sim_phase phase)
-{
-	static const char *const names[] = {"waiting", "opening", "open", "over"};
-
-	return names[phase];
-}
-
-static void print_party(const struct sim *s, const struct sim_party *p)
-{
-	struct tapir_tcp_info info = {.state = TAPIR_TCP_CLOSED};
-	const struct sim_conn *c = &s->plan.conns[p->conn];
-
-	fprintf(stderr, "  connection %u side %u: %s, sent %u of %u, read %u of %u%s%s%s", p->conn, p->side, phase_name(p->phase),
-		p->sent, c->side[p->side].total, p->got, c->side[1 - p->side].total, p->eof ? ", end read" : "",
-		p->fin ? ", end said" : "", p->broke ? ", broke" : "");
-	if (p->phase != SIM_OVER && p->sd >= 0 && tapir_tcp_info(s->nodes[p->node].t, p->sd, &info) == 0)
-		fprintf(stderr, ", %s cwnd %u wnd %u/%u unacked %u notsent %u unread %u rto %u us backoff %u poll %d",
-			tapir_tcp_state_name(info.state), info.snd_cwnd, info.snd_wnd, info.rcv_wnd, info.unacked, info.notsent,
-			info.unread, info.rto_us, info.retransmits, tapir_poll(s->nodes[p->node].t, p->sd));
-	fprintf(stderr, "\n");
-}
-
-void sim_report(const struct sim *s)
-{
-	uint32_t from = s->notes > SIM_RING ? s->notes - SIM_RING : 0;
-
-	sim_plan_print(&s->plan);
-	if (!s->verbose)
-		for (uint32_t i = from; i < s->notes; i++)
-			print_note(s, &s->ring[i % SIM_RING]);
-	for (uint8_t i = 0; i < s->plan.count; i++)
-		for (int side = 0; side < 2; side++)
-			print_party(s, &s->parties[i][side]);
-	fprintf(stderr, "seed %llu at %.6f s: %s\n  replay: SIM_SEED=%llu %s\n", (unsigned long long)s->plan.seed,
-		(double)s->now_us / 1e6, s->failure[0] ? s->failure : "all is well", (unsigned long long)s->plan.seed, replay_with);
-}
-
-/* --- crashes: an assertion or a sanitizer, which is told to abort --- */
-
-const char *__asan_default_options(void);
-const char *__ubsan_default_options(void);
-const char *__asan_default_options(void) { return "abort_on_error=1:handle_abort=0"; }
-const char *__ubsan_default_options(void) { return "abort_on_error=1:print_stacktrace=1"; }
-
-static void crashed(int number)
-{
-	struct sim *s = running;
-
-	signal(number, SIG_DFL);
-	running = NULL;
-	if (s) {
-		sim_fail(s, number == SIGALRM ? "hangs" : "crashed");
-		sim_report(s);
-	}
-	raise(number);
-}
-
-void sim_report_crashes(const char *replay)
-{
-	replay_with = replay;
-	signal(SIGABRT, crashed);
-	signal(SIGALRM, crashed);
-}
-
 /* --- making a world --- */
-
-static void print_event(void *ctx, const struct tapir_event *e)
-{
-	(void)ctx;
-	if (e->kind != TAPIR_EV_VERDICT && e->kind != TAPIR_EV_SEGMENT_IN && e->kind != TAPIR_EV_TIMER_ARMED &&
-	    e->kind != TAPIR_EV_WINDOW && e->kind != TAPIR_EV_ARP)
-		fprintf(stderr, "%19s.%u port %u: ", "", e->local.addr.b[15], e->local.port);
-	switch (e->kind) {
-	case TAPIR_EV_STATE:
-		fprintf(stderr, "%s > %s\n", tapir_tcp_state_name(e->u.state.from), tapir_tcp_state_name(e->u.state.to));
-		break;
-	case TAPIR_EV_TIMER_FIRED:
-		fprintf(stderr, "timer %s\n", tapir_timer_name(e->u.timer.timer));
-		break;
-	case TAPIR_EV_RETRANSMIT: case TAPIR_EV_ACK_OWED: case TAPIR_EV_SEGMENT_OUT:
-		fprintf(stderr, "%s\n", e->why);
-		break;
-	case TAPIR_EV_CC:
-		fprintf(stderr, "cwnd %u ssthresh %u rto %u us: %s\n", e->u.cc.cwnd, e->u.cc.ssthresh, e->u.cc.rto_us, e->why);
-		break;
-	case TAPIR_EV_VERDICT: case TAPIR_EV_SEGMENT_IN: case TAPIR_EV_TIMER_ARMED: case TAPIR_EV_WINDOW: case TAPIR_EV_ARP:
-		break;
-	}
-}
 
 static void make_link(struct sim *s, struct driver *ends[2])
 {
@@ -208,7 +52,7 @@ static void make_node(struct sim *s, uint8_t index, struct driver *d)
 	cfg.ip_only = d->ip_only;
 	cfg.offload = d->caps;
 	if (s->verbose)
-		cfg.probe = print_event;
+		cfg.probe = sim_print_event;
 	n->size = tapir_size(&cfg);
 	n->mem = n->size ? aligned_alloc(64, (n->size + 63) & ~(size_t)63) : NULL;
 	if (!n->mem)
@@ -244,8 +88,6 @@ struct sim *sim_new(const struct sim_plan *plan, bool verbose)
 
 void sim_free(struct sim *s)
 {
-	if (running == s)
-		running = NULL;
 	for (int i = 0; i < 2; i++) {
 		driver_close(s->nodes[i].d);
 		free(s->nodes[i].mem);
@@ -273,7 +115,7 @@ static bool throw_away(struct sim *s, uint8_t node)
 
 	if (driver_recv(s->nodes[node].d, &f, s->now_us) != 1)
 		return false;
-	note_frame(s, node, 'x', (struct span){f.data, f.len}, "no buffer");
+	sim_note_frame(s, node, 'x', (struct span){f.data, f.len}, "no buffer");
 	return true;
 }
 
@@ -293,11 +135,9 @@ static bool receive_one(struct sim *s, uint8_t node)
 	}
 	len = f->len;
 	memcpy(head, f->data, len < SIM_SNAP ? len : SIM_SNAP);
-	note_frame(s, node, '<', (struct span){head, len}, NULL);
+	sim_note_frame(s, node, '<', (struct span){head, len}, NULL);
 	v = tapir_input(n->t, f);
-	s->ring[(s->notes - 1) % SIM_RING].what = v == ACCEPT ? NULL : tapir_verdict_name(v);
-	if (s->verbose && v != ACCEPT)
-		fprintf(stderr, "%15s%s\n", "", tapir_verdict_name(v));
+	sim_note_verdict(s, v);
 	tcp_check_all(n->t);
 	return true;
 }
@@ -321,7 +161,7 @@ static bool send_one(struct sim *s, uint8_t node)
 	hash_bytes(s, flat, out.len);
 	s->frames++;
 	taken = driver_send(n->d, &out, s->now_us) == 0;
-	note_frame(s, node, taken ? '>' : 'x', (struct span){flat, out.len}, taken ? NULL : "the link is full");
+	sim_note_frame(s, node, taken ? '>' : 'x', (struct span){flat, out.len}, taken ? NULL : "the link is full");
 	tcp_check_all(n->t);
 	return true;
 }
@@ -518,7 +358,6 @@ static void run_instant(struct sim *s)
 {
 	bool did = true;
 
-	running = s;
 	for (uint32_t turns = 0; did && !s->failure[0]; turns++) {
 		if (turns == TURNS_AT_ONCE) {
 			sim_fail(s, "time stands still");
@@ -540,7 +379,6 @@ static bool run_until(struct sim *s, usec_t limit_us)
 
 		if (!s->settled)
 			run_instant(s);
-		running = NULL;
 		s->settled = true;
 		if (s->failure[0])
 			return false;
@@ -563,8 +401,8 @@ bool sim_run(struct sim *s, usec_t limit_us)
 {
 	bool well;
 
-	alarm(SECONDS_MAX);
+	sim_watch(s);
 	well = run_until(s, limit_us);
-	alarm(0);
+	sim_watch(NULL);
 	return well;
 }
