@@ -7,6 +7,7 @@ static void defaults_of_memory(struct tapir_config *c)
 {
 	c->max_sockets = 1024;
 	c->max_conns = 4096;
+	c->tcp_tunings = 256;
 	c->small_frames = 4096;
 	c->large_frames = 128;
 }
@@ -50,6 +51,8 @@ static void defaults_of_tcp(struct tapir_config *c)
 	c->initial_window = 10;
 	c->delack_us = 40 * TAPIR_MS;
 	c->quickacks = 16;
+	c->cork_us = 200 * TAPIR_MS;
+	c->ecn = TAPIR_ECN_IF_ASKED;
 	c->timestamps = c->sack = c->window_scale = c->nagle = true;
 	c->keepalive_idle_us = 7200 * TAPIR_SEC;
 	c->keepalive_interval_us = 75 * TAPIR_SEC;
@@ -96,8 +99,8 @@ static bool counts_are_possible(const struct tapir_config *c)
 {
 	const uint32_t most = 1u << 24;
 
-	return c->max_sockets && c->max_sockets <= most && c->max_conns && c->max_conns <= most && c->small_frames >= 16 &&
-	       c->small_frames <= most && c->large_frames >= 2 && c->large_frames <= 1u << 20 && c->arp_entries &&
+	return c->max_sockets && c->max_sockets <= most && c->max_conns && c->max_conns <= most &&
+	       c->tcp_tunings <= most && c->small_frames >= 16 && c->small_frames <= most && c->large_frames >= 2 && c->large_frames <= 1u << 20 && c->arp_entries &&
 	       c->arp_tries && c->reass_max <= 256 && c->icmp_rate <= 1000000 && c->icmp_burst <= 1000000;
 }
 
@@ -106,7 +109,8 @@ static bool tcp_is_possible(const struct tapir_config *c)
 	const uint32_t most = 1u << 30;		/* RFC 7323 2.3: no window is larger */
 
 	return c->sndbuf >= 1024 && c->sndbuf <= most && c->rcvbuf >= 1024 && c->rcvbuf <= most && c->backlog &&
-	       c->port_first && c->port_first <= c->port_last && c->initial_window && c->isn >= -1 && c->isn <= UINT32_MAX;
+	       c->port_first && c->port_first <= c->port_last && c->initial_window && c->isn >= -1 && c->isn <= UINT32_MAX &&
+	       c->ecn <= TAPIR_ECN_IF_ASKED && c->cork_us && c->cork_us <= TAPIR_SEC;
 }
 
 bool config_is_possible(const struct tapir_config *c)

@@ -17,6 +17,8 @@ void stream_apply_options(struct tapir *t, struct socket *s)
 	l->tos = s->opt.tos;
 	l->retries = s->opt.retries;
 	l->nodelay = s->opt.nodelay;
+	l->cork = s->opt.cork;
+	l->tuning = s->opt.tuning;
 	l->keepalive = s->opt.keepalive;
 	if (!c)
 		return;
@@ -25,8 +27,11 @@ void stream_apply_options(struct tapir *t, struct socket *s)
 	c->ttl = s->opt.ttl;
 	c->tos = s->opt.tos;
 	c->retries = s->opt.retries;
+	tcp_set_tuning(t, c, s->opt.tuning);
 	if (c->nodelay != s->opt.nodelay)
 		tcp_set_nodelay(t, c, s->opt.nodelay);
+	if (c->cork != s->opt.cork)
+		tcp_set_cork(t, c, s->opt.cork);
 	if (c->keepalive != s->opt.keepalive)
 		tcp_set_keepalive(t, c, s->opt.keepalive);
 }
@@ -100,6 +105,8 @@ int stream_connect(struct tapir *t, struct socket *s, const struct tapir_endpoin
 	if (!s->u.tcp.conn)
 		return error;
 	stream_apply_options(t, s);
+	if (s->opt.quickack != QUICKACK_UNSET)
+		tcp_set_quickack(t, s->u.tcp.conn, s->opt.quickack);
 	return TAPIR_EINPROGRESS;
 }
 
@@ -232,6 +239,7 @@ struct socket *stream_accept(struct tapir *t, struct socket *s, int *error)
 	}
 	child->u.tcp.conn = tcp_accept(t, &s->u.tcp.listener, child);
 	child->opt = s->opt;
+	tcp_tuning_share(child->opt.tuning);
 	stream_apply_options(t, child);		/* they may have changed since the SYN */
 	child->handlers = s->handlers;
 	child->ctx = s->ctx;
@@ -283,6 +291,7 @@ void stream_close(struct tapir *t, struct socket *s, bool abort)
 		tcp_release(t, c);
 	}
 	tcp_unbind(t, &s->u.tcp.bound);
+	tcp_tuning_put(t, s->opt.tuning);
 }
 
 struct tapir_endpoint stream_local(const struct socket *s)

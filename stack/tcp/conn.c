@@ -17,18 +17,19 @@ static uint32_t bucket_count(const struct tapir_config *cfg)
 	return n;
 }
 
-static void carve_all(const struct tapir_config *cfg, uintptr_t *at, void *parts[4])
+static void carve_all(const struct tapir_config *cfg, uintptr_t *at, void *parts[5])
 {
 	parts[0] = carve(at, sizeof(struct tcp));
 	parts[1] = carve(at, sizeof(struct tcp_conn) * cfg->max_conns);
 	parts[2] = carve(at, sizeof(struct tcp_conn *) * bucket_count(cfg));
 	parts[3] = carve(at, tcp_reass_size(piece_count(cfg)));
+	parts[4] = carve(at, tcp_tunings_size(cfg));
 }
 
 size_t tcp_size(const struct tapir_config *cfg)
 {
 	uintptr_t at = 0;
-	void *parts[4];
+	void *parts[5];
 
 	carve_all(cfg, &at, parts);
 	return at;
@@ -37,7 +38,7 @@ size_t tcp_size(const struct tapir_config *cfg)
 void tcp_init(struct tapir *t, void *mem)
 {
 	uintptr_t at = (uintptr_t)mem;
-	void *parts[4];
+	void *parts[5];
 
 	carve_all(&t->cfg, &at, parts);
 	t->tcp = parts[0];
@@ -51,6 +52,7 @@ void tcp_init(struct tapir *t, void *mem)
 	t->tcp->next_port = (uint32_t)rng_next(&t->rng);
 	tcp_demux_init(t, parts[2], bucket_count(&t->cfg));
 	tcp_reass_init(t, parts[3], piece_count(&t->cfg));
+	tcp_tunings_init(t, parts[4]);
 }
 
 void tcp_queue_push(struct tcp_queue *q, struct tcp_conn *c)
@@ -109,6 +111,7 @@ struct tcp_conn *tcp_conn_new(struct tapir *t, enum tcp_state state)
 	c->rcv.mss = TCP_DEFAULT_MSS;
 	c->cc.ops = &cc_newreno;
 	c->last_in_us = c->last_out_us = t->now_us;
+	c->tuning = tcp_tuning_plain(t);
 	tcp_rtt_init(t, c);
 	return c;
 }
@@ -117,6 +120,7 @@ void tcp_conn_free(struct tapir *t, struct tcp_conn *c)
 {
 	assert(c->state == TCP_CLOSED && !c->queue && !c->is_ready && !timer_armed(&c->timer));
 	stream_clear(&c->rx, &t->frames);
+	tcp_tuning_put(t, c->tuning);
 	c->hash_next = t->tcp->free;
 	t->tcp->free = c;
 	t->tcp->used--;

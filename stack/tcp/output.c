@@ -76,11 +76,12 @@ void tcp_owe_challenge_ack(struct tapir *t, struct tcp_conn *c, const char *why)
 uint32_t tcp_window_to_offer(const struct tcp_conn *c)
 {
 	uint32_t unread = c->rx.bytes, space = c->rcvbuf > unread ? c->rcvbuf - unread : 0;
-	uint32_t limit = 65535u << c->rcv.shift, old = seq_gt(c->rcv.adv, c->rcv.nxt) ? seq_sub(c->rcv.adv, c->rcv.nxt) : 0;
+	uint32_t limit = min_u32(65535u << c->rcv.shift, tcp_window_limit(c));
+	uint32_t old = seq_gt(c->rcv.adv, c->rcv.nxt) ? seq_sub(c->rcv.adv, c->rcv.nxt) : 0;
 
 	space = min_u32(space, limit);
 	/* RFC 9293 3.8.6.2.2 (MUST-39): the edge moves by a segment or half the buffer, or not at all; never back (SHLD-14). */
-	if (space < old || space - old < min_u32(c->rcvbuf / 2, c->rcv.mss_offered))
+	if (space < old || space - old < min_u32(tcp_window_limit(c) / 2, c->rcv.mss_offered))
 		return old;
 	return space;
 }
@@ -115,12 +116,14 @@ static uint32_t frame_text_max(const struct tapir *t, const struct tcp_conn *c)
 {
 	uint32_t segment = segment_text_max(c);
 
-	return t->cfg.offload.tso4 ? GSO_TEXT_MAX / segment * segment : segment;
+	return t->cfg.offload.tso4 && !tcp_ecn_owes_cwr(c) ? GSO_TEXT_MAX / segment * segment : segment;
 }
 
 /* RFC 9293 3.7.4 (SHLD-7): a short segment waits while anything is unacknowledged. */
 static bool nagle_holds(const struct tapir *t, const struct tcp_conn *c)
 {
+	if (tcp_cork_holds(c))
+		return true;
 	return t->cfg.nagle && !c->nodelay && !c->fin_queued && tcp_flight(c) > 0 && seq_geq(c->snd.nxt, c->snd.max);
 }
 
@@ -264,7 +267,7 @@ static void syn_options(const struct tapir *t, const struct tcp_conn *c, struct 
 {
 	bool first = c->state == TCP_SYN_SENT;		/* we offer; in SYN-RECEIVED we agree */
 
-	opt->mss = (uint16_t)(t->cfg.mtu - IP_TCP_HEADERS);
+	opt->mss = (uint16_t)tcp_mss_limit(c, (uint32_t)t->cfg.mtu - IP_TCP_HEADERS);
 	opt->has_wscale = first ? t->cfg.window_scale : c->ws_on;
 	opt->wscale = c->rcv.shift;
 	opt->sack_permitted = first ? t->cfg.sack : c->sack_on;
@@ -299,11 +302,11 @@ static void move_window(const struct tapir *t, struct tcp_conn *c, uint8_t flags
 {
 	uint32_t offer = tcp_window_to_offer(c) >> c->rcv.shift << c->rcv.shift;
 
-	c->rcv.mss_offered = (uint16_t)(t->cfg.mtu - IP_TCP_HEADERS);
+	c->rcv.mss_offered = (uint16_t)tcp_mss_limit(c, (uint32_t)t->cfg.mtu - IP_TCP_HEADERS);
 	if (c->state == TCP_SYN_SENT)
 		tcp_set_shift(t, c);
 	if (flags & TCP_SYN)
-		c->rcv.adv = seq_add(c->rcv.nxt, min_u32(c->rcvbuf, 65535));
+		c->rcv.adv = seq_add(c->rcv.nxt, min_u32(tcp_window_limit(c), 65535));
 	else
 		c->rcv.adv = seq_max(c->rcv.adv, seq_add(c->rcv.nxt, offer));
 }
@@ -372,6 +375,7 @@ static void arm_after_text(struct tapir *t, struct tcp_conn *c)
 {
 	if (c->snd.wnd == 0 && !tcp_syn_unacked(c))
 		return;			/* the persist timer is at work */
+	tcp_timer_disarm(t, c, TAPIR_TIMER_PERSIST);	/* as an override timeout it has nothing more to do */
 	if (!tcp_timer_is_armed(c, TAPIR_TIMER_RTO))	/* RFC 6298 5.1 */
 		tcp_timer_arm(t, c, TAPIR_TIMER_RTO, t->now_us + c->rtt.rto_us);
 }
@@ -390,6 +394,7 @@ static void sent_text(struct tapir *t, struct tcp_conn *c, const struct plan *p,
 	c->snd.max = seq_max(c->snd.max, end);
 	if (!p->stay)
 		c->snd.nxt = end;
+	tcp_cork_on_sent(c);
 	c->last_out_us = t->now_us;
 	arm_after_text(t, c);
 }
@@ -398,6 +403,7 @@ static void sent(struct tapir *t, struct tcp_conn *c, const struct plan *p)
 {
 	uint32_t len = p->len + (p->flags & TCP_SYN ? 1 : 0) + (p->flags & TCP_FIN ? 1 : 0);
 
+	tcp_count_out(c, p->at, p->len, segment_text_max(c));
 	if (p->flags & TCP_ACK)
 		sent_ack(t, c, len == 0);
 	if (!len) {
@@ -419,7 +425,7 @@ static void wait_for_window(struct tapir *t, struct tcp_conn *c)
 	if (!waiting || tcp_syn_unacked(c))
 		return;
 	if (!tcp_timer_is_armed(c, TAPIR_TIMER_RTO) && !tcp_timer_is_armed(c, TAPIR_TIMER_PERSIST))
-		tcp_timer_arm(t, c, TAPIR_TIMER_PERSIST, t->now_us + c->rtt.rto_us);
+		tcp_timer_arm(t, c, TAPIR_TIMER_PERSIST, t->now_us + tcp_override_us(t, c));
 }
 
 /* One frame for c, if it has anything to say. */
@@ -429,8 +435,12 @@ static bool tcp_output(struct tapir *t, struct tcp_conn *c, struct tapir_out *ou
 			     .df = true};
 	struct plan p;
 	enum tapir_verdict v;
+	bool new_text;
 
 	while (plan_segment(t, c, &p)) {
+		new_text = p.len && seq_geq(p.at, c->snd.max) && (!p.stay || c->snd.wnd);
+		p.flags |= tcp_ecn_flags(t, c, p.flags, new_text);
+		how.tos = c->tos | tcp_ecn_tos(c, new_text);
 		emit(t, c, &p, out);
 		sent(t, c, &p);
 		v = ip_output(t, out, &how);

@@ -59,6 +59,8 @@ void tcp_on_new_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *s
 		text--;
 	}
 	stream_consume(&c->tx, &t->frames, text);
+	if (tcp_wraps(c->iss, c->snd.una, seg->ack))
+		c->snd.wraps++;
 	c->snd.una = seg->ack;
 	c->soft_error = 0;			/* whatever ICMP said, the path works */
 	c->snd.nxt = seq_max(c->snd.nxt, c->snd.una);
@@ -69,14 +71,21 @@ void tcp_on_new_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *s
 		full_ack(c);
 	else if (c->loss.fast)
 		partial_ack(t, c, acked);
-	else if (c->cwnd_limited)
+	else if (c->cwnd_limited && !tcp_ecn_echoed(c, seg))
 		c->cc.ops->on_ack(&c->cc, c->snd.mss, text);
 	if (!c->loss.fast)
 		c->loss.dup_acks = 0;
 	restart_rto(t, c);
+	tcp_user_timer_progress(t, c);
 	tcp_say_cc(t, c, "new data acknowledged (RFC 5681 3.1)");
 	if (text)
 		tcp_conn_notify(t, c);
+}
+
+void tcp_reduce_window(struct tapir *t, struct tcp_conn *c, const char *why)
+{
+	c->cc.ops->on_loss(&c->cc, c->snd.mss, min_u32(tcp_flight(c), c->cc.cwnd));
+	tcp_say_cc(t, c, why);
 }
 
 void tcp_on_dup_ack(struct tapir *t, struct tcp_conn *c)
@@ -92,6 +101,7 @@ void tcp_on_dup_ack(struct tapir *t, struct tcp_conn *c)
 	c->loss.fast = true;
 	c->loss.partial = false;
 	c->loss.recover = c->snd.max;
+	tcp_ecn_reduced(c);
 	c->rtt.timed_at_us = USEC_NEVER;
 	/* RFC 5681 3.2: without what limited transmit added. */
 	c->cc.ops->on_loss(&c->cc, c->snd.mss, min_u32(tcp_flight(c), c->cc.cwnd));
@@ -108,6 +118,7 @@ void tcp_on_rto(struct tapir *t, struct tcp_conn *c)
 	c->loss.fast = c->loss.partial = false;
 	c->loss.dup_acks = 0;
 	c->loss.recover = c->snd.max;		/* RFC 6582 3.2 step 4 */
+	tcp_ecn_reduced(c);
 	c->snd.nxt = c->snd.una;
 	c->owed.retransmit = false;
 	c->owed.why = "RFC 6298 5.4: retransmission timeout";

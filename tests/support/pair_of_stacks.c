@@ -119,6 +119,7 @@ static void check_empty(int who)
 	ck_assert_uint_eq(u.conns, 0);
 	ck_assert_uint_eq(u.time_wait, 0);
 	ck_assert_uint_eq(u.timers, 0);
+	ck_assert_uint_eq(u.tcp_tunings, 0);
 	ck_assert_uint_eq(u.small_frames, 0);
 	ck_assert_uint_eq(u.large_frames, 0);
 }
