@@ -7,7 +7,7 @@
 #include "values.h"
 
 enum {
-	OPT_TAP = 256, OPT_ADDR, OPT_GATEWAY, OPT_MAC, OPT_MTU, OPT_UP, OPT_CAPTURE, OPT_TRACE, OPT_LOSS, OPT_DELAY,
+	OPT_TAP = 256, OPT_ADDR, OPT_GATEWAY, OPT_MAC, OPT_MTU, OPT_UP, OPT_ECN, OPT_CAPTURE, OPT_TRACE, OPT_LOSS, OPT_DELAY,
 	OPT_REORDER, OPT_DUPLICATE, OPT_CORRUPT, OPT_RATE, OPT_SEED
 };
 
@@ -18,6 +18,7 @@ const struct option_line common_options[] = {
 	{ OPT_MAC, "mac", "MAC", "the stack's link address (made from --addr)" },
 	{ OPT_MTU, "mtu", "BYTES", "the IP MTU (the interface's, mostly 1500)" },
 	{ OPT_UP, "up", "ADDR/LEN", "give the kernel this address on the TAP, and bring it up" },
+	{ OPT_ECN, "ecn", "WHEN", "marks of congestion instead of losses: on, off, or when asked by the peer (asked)" },
 	{ OPT_CAPTURE, "capture", "FILE", "write every frame to a pcap file" },
 	{ OPT_TRACE, "trace", "[FILE]", "print one line a frame to standard error, or to FILE" },
 	{ OPT_LOSS, "loss", "P", "lose this part of the frames: 1% or 0.01" },
@@ -34,7 +35,8 @@ static const char part[] = "a part of the frames, such as 1% or 0.01, at most 10
 
 void options_default(struct options *o)
 {
-	*o = (struct options){ .tap = "tap0", .addr = tapir_ipv4(10, 0, 0, 2), .prefix_len = 24 };
+	*o = (struct options){ .tap = "tap0", .addr = tapir_ipv4(10, 0, 0, 2), .prefix_len = 24,
+				.ecn = TAPIR_ECN_IF_ASKED };
 }
 
 bool options_faulty(const struct options *o)
@@ -81,6 +83,17 @@ static const char *set_gateway(struct options *o, const char *value)
 	return NULL;
 }
 
+static const char *set_ecn(struct options *o, const char *value)
+{
+	static const char *const words[] = { [TAPIR_ECN_OFF] = "off", [TAPIR_ECN_ON] = "on", [TAPIR_ECN_IF_ASKED] = "asked" };
+	for (uint8_t i = 0; i < 3; i++)
+		if (strcmp(value, words[i]) == 0) {
+			o->ecn = i;
+			return NULL;
+		}
+	return "on, off or asked";
+}
+
 const char *options_set(struct options *o, int id, const char *value)
 {
 	static const char host[] = "a host's address and the length of its network's prefix, such as 10.0.0.2/24";
@@ -99,6 +112,8 @@ const char *options_set(struct options *o, int id, const char *value)
 		return set_mtu(o, value);
 	case OPT_UP:
 		return value_host(value, &o->up_addr, &o->up_prefix_len) ? NULL : host;
+	case OPT_ECN:
+		return set_ecn(o, value);
 	case OPT_CAPTURE:
 		o->capture = value;
 		return *value ? NULL : "the name of a file";
