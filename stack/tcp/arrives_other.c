@@ -50,15 +50,13 @@ static bool acceptable(const struct tcp_conn *c, const struct tcp_seg *seg)
  * the rest is looked at, and an ACK is owed for the text. */
 static bool zero_window_allowance(struct tapir *t, struct tcp_conn *c, struct tcp_arrival *a)
 {
-	struct tcp_seg *seg = &a->seg;
-
-	if (tcp_rcv_wnd(c) > 0 || !seq_eq(seg->seq, c->rcv.nxt) || seg->flags & TCP_SYN)
+	if (tcp_rcv_wnd(c) > 0 || !seq_eq(a->seg.seq, c->rcv.nxt) || a->seg.flags & TCP_SYN)
 		return false;
 	tcp_owe_ack(t, c, "RFC 9293 3.10.7.4 first: text beyond a zero window");
 	tcp_ecn_on_text(t, c, a);		/* RFC 3168 6.1.6: a window probe's mark counts */
-	seg->text.n = 0;
-	seg->len = 0;
-	seg->flags &= (uint8_t)~TCP_FIN;
+	a->seg.text.n = 0;
+	a->seg.len = 0;
+	a->seg.flags &= (uint8_t)~TCP_FIN;
 	return true;
 }
 

@@ -170,6 +170,21 @@ START_TEST(a_peer_that_falls_back_is_answered_without_ece)
 }
 END_TEST
 
+/* RFC 3168 6.1.1 (SHOULD NOT): having received one counts, even if no SYN-ACK went out for it any more. */
+START_TEST(a_plain_syn_that_came_too_late_for_an_answer_still_forbids_ect)
+{
+	struct peer p = listening(_i);
+
+	peer_sends(&p, "SEW 0:0(0) <mss 1460>");
+	peer_expects(&p, "S.E 0:0(0) ack 1");
+	peer_sends(&p, "S 0:0(0) <mss 1460>");
+	peer_sends(&p, ". 1:1(0) ack 1");		/* of the first SYN-ACK */
+	peer_expects_nothing(&p);
+	user_accepts(&p);
+	sends_with_ect(&p, false);
+}
+END_TEST
+
 /* RFC 3168 6.1.1: nothing forbids to ask again when the SYN-ACK was lost. */
 START_TEST(a_syn_ack_goes_again_with_ece)
 {
@@ -200,6 +215,7 @@ START_TEST(syns_that_cross_agree)
 	peer_ignores_all(&p);
 	ck_assert_state(&p, TAPIR_TCP_ESTABLISHED);
 	ck_assert_int_eq(peer_info(&p).ca_state, TAPIR_CA_OPEN);
+	ck_assert_uint_gt(peer_info(&p).snd_ssthresh, 65535);
 	sends_with_ect(&p, true);
 }
 END_TEST
@@ -485,17 +501,20 @@ END_TEST
  * the same window are the same congestion. */
 START_TEST(a_fast_retransmit_is_told_with_cwr)
 {
-	struct peer p = sending(_i);
+	struct peer p = agreed(_i);
 	uint32_t ssthresh;
 
+	user_sends(&p, 6 * MSS);
+	ck_assert_uint_eq(peer_ignores_all(&p), 6);
 	for (int i = 0; i < 3; i++)
-		peer_sends(&p, ".E 1:1(0) ack 1");
+		peer_sends(&p, ". 1:1(0) ack 1");
 	ssthresh = peer_info(&p).snd_ssthresh;
 	peer_expects(&p, "[noecn] . 1:1461(1460) ack 1");
-	peer_ignores_all(&p);
-	peer_sends(&p, ".E 1:1(0) ack %u", p.snd_nxt);
+	peer_sends(&p, "%s 1:1(0) ack %u", _i ? "." : ".E", 1 + 6 * MSS);
 	ck_assert_uint_eq(peer_info(&p).snd_ssthresh, ssthresh);
-	peer_ignores_all(&p);
+	user_sends(&p, MSS);
+	peer_expects(&p, "[ect0] P.W %u:%u(1460) ack 1", 1 + 6 * MSS, 1 + 7 * MSS);
+	peer_sends(&p, ". 1:1(0) ack %u", 1 + 7 * MSS);
 }
 END_TEST
 
@@ -599,7 +618,7 @@ Suite *suite(void)
 		a_syn_with_one_of_the_two_flags_or_none_does_not_ask, a_syn_ack_with_ece_alone_agrees,
 		a_syn_ack_with_other_flags_does_not_agree, a_syn_that_timed_out_goes_again_without_asking,
 		after_the_fallback_a_late_agreement_binds_the_receiver_only, a_peer_that_falls_back_is_answered_without_ece,
-		a_syn_ack_goes_again_with_ece, syns_that_cross_agree, a_retransmission_carries_no_ect,
+		a_plain_syn_that_came_too_late_for_an_answer_still_forbids_ect, a_syn_ack_goes_again_with_ece, syns_that_cross_agree, a_retransmission_carries_no_ect,
 		segments_without_text_carry_no_ect, a_window_probe_carries_neither_ect_nor_cwr,
 		the_programs_tos_keeps_its_six_bits, ce_is_echoed_in_every_ack_until_cwr,
 		a_segment_with_cwr_and_ce_begins_a_new_echo, a_delayed_ack_tells_of_any_mark_that_it_covers,

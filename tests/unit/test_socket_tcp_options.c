@@ -288,6 +288,26 @@ START_TEST(the_window_says_no_more_than_the_clamp)
 }
 END_TEST
 
+/* RFC 9293 3.8.6.2.2: a good part of the window is worth an update, not of a buffer that the window cannot show. */
+START_TEST(a_clamped_window_is_updated_by_a_quarter_of_itself)
+{
+	struct peer p = established(_i);
+
+	set(&p, TAPIR_TCP_WINDOW_CLAMP, 20000);
+	for (uint32_t i = 0; i < 40; i++) {
+		peer_sends(&p, ". %u:%u(1460) ack 1", 1 + i * MSS, 1 + (i + 1) * MSS);
+		peer_ignores_all(&p);
+	}
+	ck_assert_uint_eq(peer_info(&p).rcv_wnd, 65535 - 40 * MSS);	/* 7135 */
+	ck_assert_error(tapir_recv_consume(p.t, p.sd, 4000), 0);
+	peer_expects_nothing(&p);
+	ck_assert_error(tapir_recv_consume(p.t, p.sd, 2000), 0);
+	peer_expects(&p, ". 1:1(0) ack %u win %u", 1 + 40 * MSS, 65535 - 40 * MSS + 6000);
+	ck_assert_error(tapir_recv_consume(p.t, p.sd, 40 * MSS - 6000), 0);
+	peer_expects(&p, ". 1:1(0) ack %u win 20000", 1 + 40 * MSS);
+}
+END_TEST
+
 /* --- TCP_CORK, TCP_NODELAY --- */
 
 START_TEST(a_cork_holds_a_short_segment_though_nothing_is_outstanding)
@@ -517,7 +537,7 @@ Suite *suite(void)
 		a_set_lives_as_long_as_a_connection_has_it, with_no_room_for_sets_the_defaults_still_work,
 		keepalive_times_are_the_sockets_own, syncnt_is_how_often_a_syn_goes_again, maxseg_limits_both_directions,
 		maxseg_of_a_listener_is_in_its_syn_acks, linger2_is_how_long_an_orphan_waits_for_a_fin,
-		the_window_says_no_more_than_the_clamp, a_cork_holds_a_short_segment_though_nothing_is_outstanding,
+		the_window_says_no_more_than_the_clamp, a_clamped_window_is_updated_by_a_quarter_of_itself, a_cork_holds_a_short_segment_though_nothing_is_outstanding,
 		a_cork_holds_for_200_ms_at_most, a_full_segment_that_a_cork_lets_go_is_not_sent_again_by_the_ceiling,
 		a_fin_pulls_the_cork, nodelay_passes_the_cork_once, quickack_pays_the_delayed_ack_and_the_next_ones,
 		quickack_0_delays_from_now_on_and_counts_before_connect, tcp_info_counts_what_has_passed,
