@@ -44,7 +44,7 @@ static void syn_sent_take_syn(struct tapir *t, struct tcp_conn *c, struct tcp_ar
 	c->snd.wl2 = a->seg.ack;
 }
 
-/* Fourth: their SYN. With an ACK of ours the connection is open; without, the SYNs crossed (figure 8). */
+/* Fourth: their SYN. With an ACK of ours the connection is open; without, the SYNs crossed (figure 7). */
 static enum tapir_verdict syn_sent_check_syn(struct tapir *t, struct tcp_conn *c, struct tcp_arrival *a)
 {
 	syn_sent_take_syn(t, c, a);
