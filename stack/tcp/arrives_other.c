@@ -280,10 +280,8 @@ static void update_send_window(struct tapir *t, struct tcp_conn *c, const struct
 
 static void take_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg)
 {
-	if (seq_gt(seg->ack, c->snd.una))
-		tcp_on_new_ack(t, c, seg);
-	else if (is_duplicate_ack(c, seg))
-		tcp_on_dup_ack(t, c);
+	if (seq_geq(seg->ack, c->snd.una))
+		tcp_on_ack(t, c, seg, is_duplicate_ack(c, seg));
 	update_send_window(t, c, seg);
 	if (c->snd.wnd == 0)
 		tcp_timer_disarm(t, c, TAPIR_TIMER_RTO);	/* the persist timer takes over (RFC 9293 3.8.6.1) */
