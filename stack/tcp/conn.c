@@ -182,7 +182,7 @@ void tcp_conn_end(struct tapir *t, struct tcp_conn *c, int error)
 
 bool tcp_syn_unacked(const struct tcp_conn *c)
 {
-	return seq_eq(c->snd.una, c->iss);
+	return !c->syn_acked;
 }
 
 seq_t tcp_fin_seq(const struct tcp_conn *c)

@@ -50,6 +50,7 @@ void tcp_on_new_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *s
 	uint32_t acked = seq_sub(seg->ack, c->snd.una), text = acked;
 
 	if (tcp_syn_unacked(c)) {
+		c->syn_acked = true;
 		text--;
 		tcp_established(t, c);
 	}
@@ -73,6 +74,8 @@ void tcp_on_new_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *s
 		c->cc.ops->on_ack(&c->cc, c->snd.mss, text);
 	if (!c->loss.fast)
 		c->loss.dup_acks = 0;
+	if (!c->loss.fast && seq_gt(c->snd.una, c->loss.recover))
+		c->loss.recover = seq(c->snd.una.n - 1);	/* follows, so that it never lies 2 GiB behind */
 	restart_rto(t, c);
 	tcp_say_cc(t, c, "new data acknowledged (RFC 5681 3.1)");
 	if (text)

@@ -36,6 +36,13 @@ void tcp_rtt_sample(struct tapir *t, struct tcp_conn *c, uint32_t rtt_us)
 	c->rtt.rto_us = clamp_rto(t, c->rtt.srtt_us + max_usec(CLOCK_GRANULARITY_US, 4 * (uint64_t)c->rtt.rttvar_us));
 }
 
+/* RFC 7323 4.1 allows a sample from any echo that moves SND.UNA. One of what was sent before the timer fired says how long
+ * its lost ACKs and our own timeout took: on a path that loses much the timeout would feed itself. */
+static bool echoes_retransmission(const struct tcp_conn *c, const struct tcp_seg *seg)
+{
+	return c->ts_on && seg->opt.has_ts && seg->opt.ts_ecr && (int32_t)(seg->opt.ts_ecr - c->rtt.timeout_ts) >= 0;
+}
+
 void tcp_rtt_on_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg)
 {
 	bool syn = tcp_syn_unacked(c);
@@ -43,7 +50,7 @@ void tcp_rtt_on_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *s
 	if (c->rtt.timed_at_us != USEC_NEVER && seq_gt(seg->ack, c->rtt.timed_seq)) {
 		tcp_rtt_sample(t, c, (uint32_t)(t->now_us - c->rtt.timed_at_us));
 		c->rtt.timed_at_us = USEC_NEVER;
-	} else if (c->rtt.backoff && c->ts_on && seg->opt.has_ts && seg->opt.ts_ecr) {
+	} else if (c->rtt.backoff && echoes_retransmission(c, seg)) {
 		uint32_t ms = tcp_ts_now(t, c) - seg->opt.ts_ecr;
 
 		if (ms < t->cfg.rto_max_us / TAPIR_MS)	/* an echo from another life is no sample */

@@ -76,6 +76,7 @@ static void rto_fires(struct tapir *t, struct tcp_conn *c)
 		reach_r1(t, c);
 	c->rtt.rto_us = (uint32_t)backed_off(t, c, 1);	/* until a new sample (RFC 6298 5.5) */
 	c->rtt.timed_at_us = USEC_NEVER;
+	c->rtt.timeout_ts = tcp_ts_now(t, c);
 	tcp_on_rto(t, c);
 	tcp_timer_arm(t, c, TAPIR_TIMER_RTO, t->now_us + c->rtt.rto_us);
 }
