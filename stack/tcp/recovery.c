@@ -50,7 +50,6 @@ void tcp_on_new_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *s
 	uint32_t acked = seq_sub(seg->ack, c->snd.una), text = acked;
 
 	if (tcp_syn_unacked(c)) {
-		c->syn_acked = true;
 		text--;
 		tcp_established(t, c);
 	}
@@ -61,6 +60,7 @@ void tcp_on_new_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *s
 	}
 	stream_consume(&c->tx, &t->frames, text);
 	c->snd.una = seg->ack;
+	c->syn_acked = true;
 	c->soft_error = 0;			/* whatever ICMP said, the path works */
 	c->snd.nxt = seq_max(c->snd.nxt, c->snd.una);
 	c->rtt.probes = 0;
