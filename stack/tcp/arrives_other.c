@@ -271,6 +271,8 @@ static void update_send_window(struct tapir *t, struct tcp_conn *c, const struct
 	tcp_say_window(t, c);
 	if (wnd == 0 || !was_closed)
 		return;
+	if (c->rtt.probes)
+		tcp_all_is_lost(c, "RFC 9293 3.8.6.1: what the closed window refused");
 	c->rtt.probes = 0;
 	c->owed.probe = false;
 	tcp_timer_disarm(t, c, TAPIR_TIMER_PERSIST);

@@ -168,6 +168,7 @@ static void detach(struct tapir *t, struct tcp_conn *c)
 	c->owed = (struct tcp_owed){0};
 	stream_clear(&c->tx, &t->frames);
 	tcp_reass_clear(t, c);
+	tcp_sender_put(t, c);
 }
 
 void tcp_conn_end(struct tapir *t, struct tcp_conn *c, int error)
@@ -184,7 +185,7 @@ void tcp_conn_end(struct tapir *t, struct tcp_conn *c, int error)
 
 bool tcp_syn_unacked(const struct tcp_conn *c)
 {
-	return seq_eq(c->snd.una, c->iss);
+	return !c->syn_acked;
 }
 
 seq_t tcp_fin_seq(const struct tcp_conn *c)

@@ -48,7 +48,8 @@ void tcp_rack_on_delivered(struct tapir *t, struct tcp_conn *c, const struct tcp
 	if (is_ambiguous(t, c, r, seg))
 		return;
 	if (r->times == 1) {
-		d->rtt_us = min_u32(d->rtt_us, rtt_us);		/* of the newest: the least */
+		d->rtt_us = min_u32(d->rtt_us, rtt_us);
+		d->longest_us = d->longest_us == CC_NONE ? rtt_us : max_u32(d->longest_us, rtt_us);
 		note_min_rtt(t, s, rtt_us);
 	}
 	if (s->rack.sent_us && !sent_after(r->sent_us, r->end, &(struct tcp_sent){.sent_us = s->rack.sent_us, .end = s->rack.end}))

@@ -44,6 +44,7 @@ void tcp_cc_start(struct tapir *t, struct tcp_conn *c, uint32_t initial_window, 
 	struct cc_sample sample = sample_of(t, c, &none);
 
 	sample.initial_window = initial_window;
+	c->sender->started = true;
 	c->cc.ops->start(&c->cc, c->sender->cc_priv, &sample, idle_us);
 }
 
@@ -70,7 +71,7 @@ static void begin_phase(struct tapir *t, struct tcp_conn *c, enum tcp_phase phas
 
 void tcp_reduce_window(struct tapir *t, struct tcp_conn *c, const char *why)
 {
-	struct tcp_delivery d = {.prior_flight = tcp_pipe(c), .rtt_us = CC_NONE};
+	struct tcp_delivery d = {.prior_flight = tcp_pipe(c), .rtt_us = CC_NONE, .longest_us = CC_NONE};
 
 	if (!c->sender || c->sender->phase != PHASE_OPEN)
 		return;
@@ -115,7 +116,7 @@ static void reno_on_ack(struct tapir *t, struct tcp_conn *c, struct tcp_delivery
 		/* Of what it acknowledges one segment was the hole; duplicate ACKs had counted the others. */
 		uint32_t counted = d->acked > c->snd.mss ? d->acked - c->snd.mss : 0;
 
-		s->reno_out -= min_u32(s->reno_out, counted);
+		s->reno_out -= s->phase == PHASE_OPEN ? s->reno_out : min_u32(s->reno_out, counted);
 		s->dup_acks = 0;
 		if (s->phase == PHASE_RECOVERY && seq_lt(c->snd.una, s->recover))
 			head_is_lost(t, c, d, "RFC 6582 3.2 step 3: partial ACK, the next hole");
@@ -163,6 +164,7 @@ static void advance(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *s
 	tcp_sack_advance(t, c, seg, d);
 	stream_consume(&c->tx, &t->frames, text);
 	c->snd.una = seg->ack;
+	c->syn_acked = true;
 	c->snd.nxt = seq_max(c->snd.nxt, c->snd.una);
 	if (syn)
 		tcp_established(t, c);
@@ -213,14 +215,16 @@ static void move_window(struct tapir *t, struct tcp_conn *c, const struct tcp_de
 
 void tcp_on_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg, bool duplicate)
 {
-	struct tcp_delivery d = {.prior_flight = tcp_pipe(c), .rtt_us = CC_NONE};
+	struct tcp_delivery d = {.prior_flight = tcp_pipe(c), .rtt_us = CC_NONE, .longest_us = CC_NONE};
 
 	if (seq_gt(seg->ack, c->snd.una))
 		advance(t, c, seg, &d);
 	if (c->sack_on && seg->opt.sack_count)
 		tcp_sack_blocks_arrive(t, c, seg, &d);
 	if (d.advanced)
-		tcp_rtt_on_ack(t, c, seg, d.rtt_us);
+		tcp_rtt_on_ack(t, c, seg, d.longest_us);
+	if (c->sender && c->sender->phase == PHASE_OPEN && seq_gt(c->snd.una, c->sender->recover))
+		c->sender->recover = seq(c->snd.una.n - 1);	/* follows, so that it never lies 2 GiB behind */
 	if (c->sender && (d.advanced || d.sacked || d.dsack || duplicate)) {
 		if (!c->sack_on)
 			reno_on_ack(t, c, &d, duplicate);
@@ -243,7 +247,7 @@ void tcp_on_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg, 
 /* RFC 8985 6.3: the reordering window has passed without an ACK. */
 void tcp_on_reo_timer(struct tapir *t, struct tcp_conn *c)
 {
-	struct tcp_delivery d = {.prior_flight = tcp_pipe(c), .rtt_us = CC_NONE};
+	struct tcp_delivery d = {.prior_flight = tcp_pipe(c), .rtt_us = CC_NONE, .longest_us = CC_NONE};
 
 	d.lost = tcp_rack_detect(t, c);
 	if (!d.lost)
@@ -273,7 +277,7 @@ void tcp_all_is_lost(struct tcp_conn *c, const char *why)
 
 void tcp_on_rto(struct tapir *t, struct tcp_conn *c)
 {
-	struct tcp_delivery d = {.prior_flight = tcp_pipe(c), .rtt_us = CC_NONE};
+	struct tcp_delivery d = {.prior_flight = tcp_pipe(c), .rtt_us = CC_NONE, .longest_us = CC_NONE};
 	struct tcp_sender *s = c->sender;
 
 	if (tcp_syn_unacked(c))

@@ -36,12 +36,19 @@ void tcp_rtt_sample(struct tapir *t, struct tcp_conn *c, uint32_t rtt_us)
 	c->rtt.rto_us = clamp_rto(t, c->rtt.srtt_us + max_usec(CLOCK_GRANULARITY_US, 4 * (uint64_t)c->rtt.rttvar_us));
 }
 
+/* RFC 7323 4.1 allows a sample from any echo that moves SND.UNA. One of what was sent before the timer fired says how long
+ * its lost ACKs and our own timeout took: on a path that loses much the timeout would feed itself. */
+static bool echoes_retransmission(const struct tcp_conn *c, const struct tcp_seg *seg)
+{
+	return c->ts_on && seg->opt.has_ts && seg->opt.ts_ecr && (int32_t)(seg->opt.ts_ecr - c->rtt.timeout_ts) >= 0;
+}
+
 /* What timestamps say, in whole milliseconds: for an ACK of what was sent more than once (RFC 7323 4). */
 static uint32_t echoed_rtt(const struct tapir *t, const struct tcp_conn *c, const struct tcp_seg *seg)
 {
 	uint32_t ms = tcp_ts_now(t, c) - seg->opt.ts_ecr;
 
-	if (!c->ts_on || !seg->opt.has_ts || !seg->opt.ts_ecr || ms >= t->cfg.rto_max_us / TAPIR_MS)
+	if (!echoes_retransmission(c, seg) || ms >= t->cfg.rto_max_us / TAPIR_MS)
 		return CC_NONE;		/* an echo from another life is no sample */
 	return ms * (uint32_t)TAPIR_MS;
 }

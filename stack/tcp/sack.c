@@ -26,11 +26,14 @@ void tcp_sack_advance(struct tapir *t, struct tcp_conn *c, const struct tcp_seg 
 	struct tcp_sender *s = c->sender;
 	struct walk w = {t, c, d, seg, 0};
 
+	bool again = false;
+
 	while (s && s->first && seq_lt(s->first->start, seg->ack)) {
 		struct tcp_sent *r = s->first;
 		bool whole = seq_leq(r->end, seg->ack);
 		uint32_t bytes = whole ? tcp_sent_len(r) : seq_sub(seg->ack, r->start);
 
+		again |= r->times > 1;
 		if (r->state != SENT_SACKED)
 			deliver(&w, r, bytes);
 		if (whole)
@@ -38,6 +41,8 @@ void tcp_sack_advance(struct tapir *t, struct tcp_conn *c, const struct tcp_seg 
 		else
 			tcp_sent_trim_first(s, seg->ack);
 	}
+	if (again)		/* the others may have waited for it, who knows how long (RFC 6298 3) */
+		d->rtt_us = d->longest_us = CC_NONE;
 	if (s)
 		s->rack.fack = seq_max(s->rack.fack, seg->ack);
 }

@@ -206,7 +206,14 @@ static struct tcp_sent *take_sent(struct tapir *t)
 	return r;
 }
 
-static void stamp(struct tapir *t, struct tcp_conn *c, struct tcp_sent *r)
+static void put_sent(struct tapir *t, struct tcp_sent *r)
+{
+	r->next = t->tcp->senders.free_sent;
+	t->tcp->senders.free_sent = r;
+	t->tcp->senders.sent_used--;
+}
+
+static void stamp(struct tapir *t, struct tcp_sent *r)
 {
 	r->sent_us = t->now_us;
 	if (r->times < UINT8_MAX)
@@ -227,7 +234,7 @@ void tcp_sent_new(struct tapir *t, struct tcp_conn *c, seq_t start, seq_t end)
 	*(s->last ? &s->last->next : &s->first) = r;
 	s->last = r;
 	link_newest(s, r);
-	stamp(t, c, r);
+	stamp(t, r);
 }
 
 void tcp_sent_again(struct tapir *t, struct tcp_conn *c, struct tcp_sent *r)
@@ -240,7 +247,7 @@ void tcp_sent_again(struct tapir *t, struct tcp_conn *c, struct tcp_sent *r)
 		s->lost -= tcp_sent_len(r);
 	r->state = SENT_FLYING;
 	link_newest(s, r);
-	stamp(t, c, r);
+	stamp(t, r);
 }
 
 struct tcp_sent *tcp_sent_split(struct tapir *t, struct tcp_conn *c, struct tcp_sent *r, seq_t at)
@@ -264,6 +271,29 @@ struct tcp_sent *tcp_sent_split(struct tapir *t, struct tcp_conn *c, struct tcp_
 	return rest;
 }
 
+void tcp_sent_extend(struct tcp_conn *c, struct tcp_sent *r, seq_t end)
+{
+	uint32_t none = 0;
+
+	assert(!r->next && seq_gt(end, r->end));
+	*bytes_in(c->sender, r->state, &none) += seq_sub(end, r->end);
+	r->end = c->snd.max = end;
+}
+
+void tcp_sent_merge_next(struct tapir *t, struct tcp_sender *s, struct tcp_sent *r)
+{
+	struct tcp_sent *next = r->next;
+
+	assert(r->state == SENT_LOST && next && next->state == SENT_LOST);
+	r->end = next->end;
+	r->times = next->times > r->times ? next->times : r->times;
+	r->next = next->next;
+	*(r->next ? &r->next->prev : &s->last) = r;
+	if (s->hint == next)
+		s->hint = r;
+	put_sent(t, next);
+}
+
 void tcp_sent_remove_first(struct tapir *t, struct tcp_sender *s)
 {
 	struct tcp_sent *r = s->first;
@@ -278,9 +308,7 @@ void tcp_sent_remove_first(struct tapir *t, struct tcp_sender *s)
 		s->hint = NULL;
 	if (s->lost_from == r)
 		s->lost_from = r->next;
-	r->next = t->tcp->senders.free_sent;
-	t->tcp->senders.free_sent = r;
-	t->tcp->senders.sent_used--;
+	put_sent(t, r);
 }
 
 void tcp_sent_trim_first(struct tcp_sender *s, seq_t to)

@@ -43,6 +43,7 @@ struct tcp_sender {
 	const char *why_lost;			/* the rule that took the latest record for lost */
 	uint8_t phase;				/* enum tcp_phase */
 	uint8_t dup_acks;
+	bool started;				/* the controller has had its start() */
 	bool idle;				/* in the list of those that may be taken away */
 	seq_t recover;				/* RFC 6582: SND.MAX when the phase began */
 	seq_t round_end;			/* SND.MAX when the present round began */
@@ -84,7 +85,8 @@ struct tcp_sender {
 struct tcp_delivery {
 	uint32_t acked, delivered, lost;	/* as in struct cc_sample */
 	uint32_t prior_flight;
-	uint32_t rtt_us;			/* CC_NONE: no segment that was sent once was delivered */
+	uint32_t rtt_us, longest_us;		/* of the newest and of the oldest segment that it delivered and that was sent
+						 * once; CC_NONE: none, or SND.UNA moved over one that was sent again */
 	bool advanced;				/* SND.UNA moved */
 	bool sacked;				/* a SACK block told something new */
 	bool original;				/* text that was sent once, before the phase began, was delivered */
@@ -108,6 +110,10 @@ void tcp_sent_new(struct tapir *t, struct tcp_conn *c, seq_t start, seq_t end);
 void tcp_sent_again(struct tapir *t, struct tcp_conn *c, struct tcp_sent *r);
 /* Cuts r at `at`, inside it; the new record behind it is returned. NULL: there is none free. */
 struct tcp_sent *tcp_sent_split(struct tapir *t, struct tcp_conn *c, struct tcp_sent *r, seq_t at);
+/* r, the last one, now ends at `end`, and so does SND.MAX. */
+void tcp_sent_extend(struct tcp_conn *c, struct tcp_sent *r, seq_t end);
+/* r and the next one, both LOST, become one. */
+void tcp_sent_merge_next(struct tapir *t, struct tcp_sender *s, struct tcp_sent *r);
 void tcp_sent_set(struct tcp_sender *s, struct tcp_sent *r, enum sent_state to);
 void tcp_sent_remove_first(struct tapir *t, struct tcp_sender *s);
 void tcp_sent_trim_first(struct tcp_sender *s, seq_t to);	/* its bytes before `to` were acknowledged */

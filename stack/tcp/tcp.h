@@ -80,6 +80,7 @@ struct tcp_conn {
 		uint8_t shift;
 	} rcv;
 	bool fin_queued, fin_acked, have_fin, fin_rcvd;	/* ours: queued behind the text; theirs: seen, taken in order */
+	bool syn_acked;				/* not the same as SND.UNA == ISS, which comes round again after 4 GiB */
 	bool active;				/* OPEN was active: a RST in SYN-RECEIVED is a refusal, not a return to LISTEN */
 	bool ts_on, sack_on, ws_on;		/* agreed in the handshake */
 	bool nodelay, keepalive, rcv_shutdown;
@@ -96,6 +97,7 @@ struct tcp_conn {
 	struct { uint32_t recent, offset; usec_t recent_us; seq_t last_ack_sent; } ts;	/* RFC 7323 4.3 */
 	struct {
 		uint32_t srtt_us, rttvar_us, rto_us;	/* RFC 6298 2; srtt 0: no sample yet */
+		uint32_t timeout_ts;		/* TSval when the timer last fired: what echoes an older one waited for it */
 		usec_t syn_at_us;		/* USEC_NEVER: our SYN was sent more than once (Karn), or is acknowledged */
 		uint8_t backoff;		/* RTOs in a row */
 		uint8_t probes, keepalives;	/* persist and keep-alive probes in a row without an answer */
