@@ -122,7 +122,7 @@ static void reno_on_ack(struct tapir *t, struct tcp_conn *c, struct tcp_delivery
 			head_is_lost(t, c, d, "RFC 6582 3.2 step 3: partial ACK, the next hole");
 		return;
 	}
-	if (!duplicate)
+	if (!duplicate || s->phase == PHASE_LOSS)	/* after a timeout they are of the old flight */
 		return;
 	s->reno_out = min_u32(s->reno_out + c->snd.mss, tcp_flight(c));
 	d->delivered += c->snd.mss;
