@@ -14,7 +14,7 @@ tapir_sd tapir_socket(struct tapir *t, enum tapir_sock_type type)
 	if (!s)
 		return TAPIR_ENOMEM;
 	s->opt = (struct socket_options){.sndbuf = t->cfg.sndbuf, .rcvbuf = t->cfg.rcvbuf, .ttl = t->cfg.ttl,
-					 .retries = t->cfg.retries2, .reuse = true};
+					 .retries = t->cfg.retries2, .congestion = (uint8_t)t->cfg.congestion, .reuse = true};
 	if (is_stream(s))
 		stream_apply_options(t, s);
 	else
