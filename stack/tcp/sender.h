@@ -74,7 +74,14 @@ struct tcp_sender {
 		uint64_t delivered, lost;	/* bytes, since the sender was taken */
 		usec_t delivered_us, first_us;
 		uint64_t app_limited_until;	/* in delivered; 0: not limited */
+		uint32_t lost_runs;
+		struct cc_lost excess;		/* see struct cc_rate */
 	} rate;
+	struct {				/* pace.c */
+		usec_t next_us;			/* C.next_send_time: the next burst may begin */
+		uint64_t carry;			/* what is left of it below a microsecond, in bytes times microseconds a second */
+		uint32_t burst;			/* bytes that the burst that has begun may still take */
+	} pace;
 	usec_t due_us[3];			/* TLP, REO, PACE: see timeout.c */
 	uint64_t cc_priv[CC_PRIV / 8];
 };
