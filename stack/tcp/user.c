@@ -119,8 +119,7 @@ void tcp_set_nodelay(struct tapir *t, struct tcp_conn *c, bool on)
 
 void tcp_set_congestion(struct tapir *t, struct tcp_conn *c, enum tapir_cc cc)
 {
-	(void)t;
-	cc_switch(&c->cc, NULL, cc_of(cc), NULL);
+	tcp_cc_switch(t, c, cc_of(cc));
 }
 
 /* --- RECEIVE, 3.10.3 --- */
