@@ -1,4 +1,4 @@
-/* cubic.c: CUBIC (RFC 9438): in congestion avoidance the window is a cubic function of the time since the last loss: steep at
+/* cubic.c: CUBIC (RFC 9438 4): in congestion avoidance the window is a cubic function of the time since the last loss: steep at
  * first, flat where that loss happened, then steep again, whatever the round-trip time is; and it is never slower than
  * Reno would be. The initial slow start is HyStart++ (hystart.c). Windows are bytes, times microseconds, arithmetic is whole
  * numbers: the RFC's windows times SMSS.
@@ -220,7 +220,7 @@ static void cubic_on_congestion(struct cc *cc, void *priv, const struct cc_sampl
 /* RFC 9438 4.9: everything as it was, unless the window has got further meanwhile. */
 static void cubic_on_undo(struct cc *cc, void *priv, const struct cc *before, const void *before_priv)
 {
-	if (cc->cwnd >= before->cwnd)
+	if (cc->cwnd > before->cwnd)
 		return;
 	cc->cwnd = before->cwnd;
 	cc->ssthresh = before->ssthresh;
