@@ -188,7 +188,11 @@ const char *tapir_tcp_state_name(enum tapir_tcp_state s);	/* "SYN-RECEIVED", as 
 
 enum tapir_tcp_timer {		/* the logical timers of one connection */
 	TAPIR_TIMER_RTO, TAPIR_TIMER_PERSIST, TAPIR_TIMER_DELACK, TAPIR_TIMER_KEEPALIVE, TAPIR_TIMER_FIN_WAIT_2,
-	TAPIR_TIMER_2MSL, TAPIR_TIMER_COUNT
+	TAPIR_TIMER_2MSL,
+	TAPIR_TIMER_TLP,	/* tail loss probe (RFC 8985 7) */
+	TAPIR_TIMER_REO,	/* the reordering window (RFC 8985 6.3) */
+	TAPIR_TIMER_PACE,	/* the next frame may leave */
+	TAPIR_TIMER_COUNT
 };
 const char *tapir_timer_name(enum tapir_tcp_timer timer);	/* "RTO" */
 
@@ -299,6 +303,7 @@ struct tapir_config {
 	uint16_t quickacks;		/* the first so many segments of a connection are acknowledged at once; default 16 */
 	bool timestamps;		/* RFC 7323 3; default yes */
 	bool sack;			/* RFC 2018 2; default yes */
+	bool tlp;			/* tail loss probes (RFC 8985 7); default yes */
 	bool window_scale;		/* RFC 7323 2; default yes */
 	bool nagle;			/* RFC 9293 3.7.4; default yes; TCP_NODELAY turns it off for one socket */
 	usec_t keepalive_idle_us;	/* default 2 h (RFC 9293 3.8.4 MUST-28) */

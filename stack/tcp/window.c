@@ -31,7 +31,10 @@ bool window_start(struct cc *cc, const struct cc_sample *s, usec_t idle_us)
 
 /* DEVIATES: RFC 5681 3.1 (SMSS for each ACK at most) and RFC 3465 2.2 (two of them) because one ACK of a receiver with large
  * receive offload covers tens of segments, and pacing spreads what it releases (so RFC 9406 4.3, L). */
-uint32_t window_credit(const struct cc_sample *s) { return min_u32(s->delivered, s->prior_flight); }
+uint32_t window_credit(const struct cc_sample *s)
+{
+	return min_u32(min_u32(s->acked, s->delivered), s->prior_flight);
+}
 
 uint32_t window_slow_start(struct cc *cc, uint32_t credit)
 {
