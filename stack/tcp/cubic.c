@@ -17,6 +17,7 @@
 
 struct cubic {
 	struct hystart hystart;
+	uint32_t held;			/* window_credit's */
 	uint32_t w_max;			/* W_max; 0: undefined (RFC 9438 4.8, 4.10) */
 	uint32_t w_est;			/* W_est: what Reno would have */
 	uint32_t cwnd_prior;		/* cwnd when ssthresh was last set */
@@ -173,17 +174,20 @@ static void cubic_start(struct cc *cc, void *priv, const struct cc_sample *s, us
 	if (!window_start(cc, s, idle_us))
 		return;
 	c->epoch = false;
+	c->held = 0;
 	c->hystart = (struct hystart){0};	/* what was measured before an idle time says nothing (RFC 9406 4.3) */
 }
 
 static void cubic_on_ack(struct cc *cc, void *priv, const struct cc_sample *s)
 {
 	struct cubic *c = priv;
-	/* RFC 7661: a window that was not used is not known to be good. After a timeout all that is lost waits for the window. */
-	uint32_t credit = s->cwnd_limited || s->recovery ? window_credit(s) : 0;
+	uint32_t credit = window_credit(&c->held, s);
 
 	if (!cc->cwnd)
 		return;
+	/* RFC 7661: a window that was not used is not known to be good. After a timeout all that is lost waits for the window. */
+	if (!s->cwnd_limited && !s->recovery)
+		credit = 0;
 	if (window_is_initial(cc)) {
 		start_slowly(c, cc, s, credit);
 		return;
@@ -214,6 +218,7 @@ static void cubic_on_congestion(struct cc *cc, void *priv, const struct cc_sampl
 	if (!again)
 		c->cwnd_prior = cc->cwnd;
 	c->epoch = false;
+	c->held = 0;
 	window_cut(cc, s, &(struct window_cut){signal, again, BETA_TENTHS});
 }
 

@@ -55,6 +55,26 @@ static void congestion(struct tapir *t, struct tcp_conn *c, const struct tcp_del
 	c->cc.ops->on_congestion(&c->cc, c->sender->cc_priv, &sample, signal, signal == CC_RTO && c->rtt.backoff > 1);
 }
 
+/* What an undo would put back is the old controller's. One that knew no ssthresh leaves none for PRR to go to. */
+void tcp_set_congestion(struct tapir *t, struct tcp_conn *c, enum tapir_cc cc)
+{
+	struct tcp_delivery none = {.prior_flight = tcp_pipe(c), .rtt_us = CC_NONE, .longest_us = CC_NONE};
+	const struct cc_ops *from = c->cc.ops, *to = cc_of(cc);
+	struct tcp_sender *s = c->sender;
+	struct cc_sample sample = {0};
+
+	if (from == to)
+		return;
+	if (s) {
+		sample = sample_of(t, c, &none);
+		s->undo.possible = false;
+	}
+	cc_switch(&c->cc, s ? s->cc_priv : NULL, to, &sample);
+	if (s && (s->phase == PHASE_RECOVERY || s->phase == PHASE_CWR) && from->paces_itself)
+		congestion(t, c, &none, CC_LOSS);
+	tcp_say_cc(t, c, "TCP_CONGESTION: another controller");
+}
+
 /* --- phases ----------------------------------------------------------------------------------------------------- */
 
 static void begin_phase(struct tapir *t, struct tcp_conn *c, enum tcp_phase phase, const struct tcp_delivery *d)

@@ -139,6 +139,60 @@ START_TEST(an_ack_is_worth_no_more_than_it_delivers_and_the_pipe_held)
 }
 END_TEST
 
+/* RFC 5681 3.2 step 1: a duplicate ACK moves nothing, also when it SACKs; with the ACK that closes the hole the SACKed bytes
+ * count, once. */
+START_TEST(reordering_costs_no_growth_and_gains_none)
+{
+	const struct cc_ops *const both[] = {&cc_newreno, &cc_cubic};
+
+	for (int i = 0; i < 2; i++) {
+		begin_with(both[i]);
+		for (int j = 0; j < 4; j++) {
+			struct cc_sample s = ack_of(MSS);
+
+			s.acked = 0;
+			cc.ops->on_ack(&cc, priv, &s);
+			ck_assert_uint_eq(cc.cwnd, IW);
+		}
+		for (int j = 0; j < 5; j++) {
+			struct cc_sample s = ack_of(MSS);
+
+			s.delivered = j ? 0 : MSS;
+			cc.ops->on_ack(&cc, priv, &s);
+			ck_assert_uint_eq(cc.cwnd, IW + ((uint32_t)j + 1) * MSS);
+		}
+		for (int j = 0; j < 5; j++) {
+			struct cc_sample s = ack_of(MSS);
+
+			s.delivered = 0;
+			cc.ops->on_ack(&cc, priv, &s);
+		}
+		ck_assert_uint_eq(cc.cwnd, IW + 5 * MSS);
+	}
+}
+END_TEST
+
+/* What arrived before a loss was answered is no credit for the time after it. */
+START_TEST(a_congestion_ends_what_was_held)
+{
+	const struct cc_ops *const both[] = {&cc_newreno, &cc_cubic};
+
+	for (int i = 0; i < 2; i++) {
+		struct cc_sample s;
+
+		begin_with(both[i]);
+		s = ack_of(9 * MSS);
+		s.acked = 0;
+		cc.ops->on_ack(&cc, priv, &s);
+		congestion(CC_RTO, IW, false);
+		s = ack_of(9 * MSS);
+		s.delivered = 0;
+		cc.ops->on_ack(&cc, priv, &s);
+		ck_assert_uint_eq(cc.cwnd, MSS);
+	}
+}
+END_TEST
+
 /* RFC 3465 2.1: an ACK of more than a window in congestion avoidance is one segment, not two, and leaves no store. */
 START_TEST(one_ack_is_one_segment_in_congestion_avoidance)
 {
@@ -349,6 +403,7 @@ Suite *suite(void)
 		a_connection_starts_with_the_initial_window_and_no_threshold,
 		the_window_grows_by_every_byte_and_then_by_one_segment_a_window, slow_start_ends_at_ssthresh,
 		cutting_an_ack_into_pieces_gains_nothing, an_ack_is_worth_no_more_than_it_delivers_and_the_pipe_held,
+		reordering_costs_no_growth_and_gains_none, a_congestion_ends_what_was_held,
 		one_ack_is_one_segment_in_congestion_avoidance, a_window_that_is_not_used_does_not_grow,
 		a_loss_halves_what_was_outstanding_but_not_below_two_segments,
 		what_was_outstanding_is_measured_before_the_ack_and_within_the_window, a_timeout_leaves_one_segment,
