@@ -107,8 +107,8 @@ static bool tcp_is_possible(const struct tapir_config *c)
 	const uint32_t most = 1u << 30;		/* RFC 7323 2.3: no window is larger */
 
 	return c->sndbuf >= 1024 && c->sndbuf <= most && c->rcvbuf >= 1024 && c->rcvbuf <= most && c->backlog &&
-	       c->port_first && c->port_first <= c->port_last && c->initial_window && c->isn >= -1 && c->isn <= UINT32_MAX &&
-	       (unsigned)c->congestion < TAPIR_CC_COUNT;
+	       c->port_first && c->port_first <= c->port_last && c->initial_window &&
+	       (unsigned)c->congestion < TAPIR_CC_COUNT && c->isn >= -1 && c->isn <= UINT32_MAX;
 }
 
 bool config_is_possible(const struct tapir_config *c)

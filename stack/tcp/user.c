@@ -117,6 +117,11 @@ void tcp_set_nodelay(struct tapir *t, struct tcp_conn *c, bool on)
 		tcp_ready(t, c);
 }
 
+void tcp_set_congestion(struct tapir *t, struct tcp_conn *c, enum tapir_cc cc)
+{
+	tcp_cc_switch(t, c, cc_of(cc));
+}
+
 /* --- RECEIVE, 3.10.3 --- */
 
 static int nothing_to_read(const struct tcp_conn *c)
