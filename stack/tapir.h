@@ -198,8 +198,8 @@ const char *tapir_timer_name(enum tapir_tcp_timer timer);	/* "RTO" */
 
 /* Congestion control: how much may be under way. */
 enum tapir_cc {
-	TAPIR_CC_NEWRENO,	/* "newreno" or "reno": RFC 5681, RFC 6582 */
-	TAPIR_CC_CUBIC,		/* "cubic": RFC 9438 with HyStart++ (RFC 9406) */
+	TAPIR_CC_NEWRENO,	/* "newreno" or "reno": RFC 5681 3.1, RFC 6582 */
+	TAPIR_CC_CUBIC,		/* "cubic": RFC 9438 4 with HyStart++ (RFC 9406 4.2) */
 	TAPIR_CC_BBR,		/* "bbr": BBRv3 (draft-ietf-ccwg-bbr) */
 	TAPIR_CC_COUNT
 };

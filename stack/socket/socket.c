@@ -155,7 +155,7 @@ int tapir_tcp_info(struct tapir *t, tapir_sd sd, struct tapir_tcp_info *info)
 		return 0;
 	}
 	*info = (struct tapir_tcp_info){.state = stream_is_listening(s) ? TAPIR_TCP_LISTEN : TAPIR_TCP_CLOSED,
-					.local = stream_local(s)};
+					.local = stream_local(s), .congestion = tapir_cc_name((enum tapir_cc)s->opt.congestion)};
 	return 0;
 }
 

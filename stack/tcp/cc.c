@@ -24,8 +24,8 @@ void cc_switch(struct cc *cc, void *priv, const struct cc_ops *to, const struct 
 		return;
 	cc->ops = to;
 	cc->pacing_rate = 0;
-	if (!priv)
-		return;
-	memset(priv, 0, CC_PRIV);
-	to->start(cc, priv, s, 0);
+	if (priv)
+		memset(priv, 0, CC_PRIV);
+	if (priv && cc->cwnd)
+		to->start(cc, priv, s, 0);
 }

@@ -88,7 +88,7 @@ const struct cc_ops *cc_of(enum tapir_cc number);
 /* The controller of that name ("reno" and "newreno", "cubic", "bbr"); NULL: there is none. */
 const struct cc_ops *cc_find(const char *name);
 /* A connection changes its controller. cwnd and ssthresh stay; what the old one remembered is worth nothing to the new one.
- * priv NULL: nothing is being sent, start() is still to come. */
+ * Without priv, or before the handshake (cwnd 0), start() is still to come. */
 void cc_switch(struct cc *cc, void *priv, const struct cc_ops *to, const struct cc_sample *s);
 
 #endif

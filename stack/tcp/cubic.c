@@ -1,4 +1,4 @@
-/* cubic.c: CUBIC (RFC 9438): in congestion avoidance the window is a cubic function of the time since the last loss: steep at
+/* cubic.c: CUBIC (RFC 9438 4): in congestion avoidance the window is a cubic function of the time since the last loss: steep at
  * first, flat where that loss happened, then steep again, whatever the round-trip time is; and it is never slower than
  * Reno would be. The initial slow start is HyStart++ (hystart.c). Windows are bytes, times microseconds, arithmetic is whole
  * numbers: the RFC's windows times SMSS.
@@ -17,6 +17,7 @@
 
 struct cubic {
 	struct hystart hystart;
+	uint32_t held;			/* window_credit's */
 	uint32_t w_max;			/* W_max; 0: undefined (RFC 9438 4.8, 4.10) */
 	uint32_t w_est;			/* W_est: what Reno would have */
 	uint32_t cwnd_prior;		/* cwnd when ssthresh was last set */
@@ -173,17 +174,20 @@ static void cubic_start(struct cc *cc, void *priv, const struct cc_sample *s, us
 	if (!window_start(cc, s, idle_us))
 		return;
 	c->epoch = false;
+	c->held = 0;
 	c->hystart = (struct hystart){0};	/* what was measured before an idle time says nothing (RFC 9406 4.3) */
 }
 
 static void cubic_on_ack(struct cc *cc, void *priv, const struct cc_sample *s)
 {
 	struct cubic *c = priv;
-	/* RFC 7661: a window that was not used is not known to be good. After a timeout all that is lost waits for the window. */
-	uint32_t credit = s->cwnd_limited || s->recovery ? window_credit(s) : 0;
+	uint32_t credit = window_credit(&c->held, s);
 
 	if (!cc->cwnd)
 		return;
+	/* RFC 7661: a window that was not used is not known to be good. After a timeout all that is lost waits for the window. */
+	if (!s->cwnd_limited && !s->recovery)
+		credit = 0;
 	if (window_is_initial(cc)) {
 		start_slowly(c, cc, s, credit);
 		return;
@@ -214,13 +218,14 @@ static void cubic_on_congestion(struct cc *cc, void *priv, const struct cc_sampl
 	if (!again)
 		c->cwnd_prior = cc->cwnd;
 	c->epoch = false;
+	c->held = 0;
 	window_cut(cc, s, &(struct window_cut){signal, again, BETA_TENTHS});
 }
 
 /* RFC 9438 4.9: everything as it was, unless the window has got further meanwhile. */
 static void cubic_on_undo(struct cc *cc, void *priv, const struct cc *before, const void *before_priv)
 {
-	if (cc->cwnd >= before->cwnd)
+	if (cc->cwnd > before->cwnd)
 		return;
 	cc->cwnd = before->cwnd;
 	cc->ssthresh = before->ssthresh;

@@ -1,7 +1,7 @@
 /* hystart.c: HyStart++ (RFC 9406 4.2), with the variables of its text; see hystart.h. Owns struct hystart.
  *
  * A round ends when everything is acknowledged that was outstanding when it began: s->round_start. L, the RFC's bound on what
- * one ACK may add, is infinity, as for every sender that paces (4.3). */
+ * one ACK may add, is infinity; window_credit() in window.c says why. */
 #include "hystart.h"
 
 #define MIN_RTT_THRESH (4 * 1000u)	/* RFC 9406 4.3: microseconds */

@@ -1,4 +1,4 @@
-/* hystart.h: HyStart++ (RFC 9406): leaves the initial slow start when the round-trip time says that a queue is filling, before
+/* hystart.h: HyStart++ (RFC 9406 4.2): leaves the initial slow start when the round-trip time says that a queue is filling, before
  * it overflows. First into conservative slow start (CSS), which grows a quarter as fast and takes the decision back if the
  * round-trip time falls again; after five rounds of it, into congestion avoidance. For any controller with a slow start. */
 #ifndef TCP_HYSTART_H

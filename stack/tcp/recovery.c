@@ -64,25 +64,31 @@ void tcp_cc_start(struct tapir *t, struct tcp_conn *c, uint32_t initial_window, 
 	c->cc.ops->start(&c->cc, c->sender->cc_priv, &sample, idle_us);
 }
 
-void tcp_cc_switch(struct tapir *t, struct tcp_conn *c, const struct cc_ops *to)
-{
-	struct tcp_delivery none = {.rtt_us = CC_NONE};
-	struct cc_sample sample;
-
-	if (!c->sender) {
-		cc_switch(&c->cc, NULL, to, NULL);
-		return;
-	}
-	sample = sample_of(t, c, &none);
-	c->sender->undo.possible = false;	/* what it remembers is another controller's */
-	cc_switch(&c->cc, c->sender->cc_priv, to, &sample);
-}
-
 static void congestion(struct tapir *t, struct tcp_conn *c, const struct tcp_delivery *d, enum cc_signal signal)
 {
 	struct cc_sample sample = sample_of(t, c, d);
 
 	c->cc.ops->on_congestion(&c->cc, c->sender->cc_priv, &sample, signal, signal == CC_RTO && c->rtt.backoff > 1);
+}
+
+/* What an undo would put back is the old controller's. A controller that moved cwnd itself has left no ssthresh for PRR. */
+void tcp_cc_switch(struct tapir *t, struct tcp_conn *c, const struct cc_ops *to)
+{
+	struct tcp_delivery none = {.prior_flight = tcp_pipe(c), .rtt_us = CC_NONE, .longest_us = CC_NONE};
+	const struct cc_ops *from = c->cc.ops;
+	struct tcp_sender *s = c->sender;
+	struct cc_sample sample;
+
+	if (from == to || !s) {
+		cc_switch(&c->cc, NULL, to, NULL);
+		return;
+	}
+	sample = sample_of(t, c, &none);
+	s->undo.possible = false;
+	cc_switch(&c->cc, s->cc_priv, to, &sample);
+	if (from->paces_itself && (s->phase == PHASE_RECOVERY || s->phase == PHASE_CWR))
+		congestion(t, c, &none, CC_LOSS);
+	tcp_say_cc(t, c, "another controller by TCP_CONGESTION");
 }
 
 /* --- phases ----------------------------------------------------------------------------------------------------- */
