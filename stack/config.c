@@ -56,6 +56,7 @@ static void defaults_of_tcp(struct tapir_config *c)
 	c->keepalive_probes = 9;
 	c->fin_wait_2_us = 60 * TAPIR_SEC;
 	c->challenge_acks = 1000;
+	c->syn_cookies = 1;
 }
 
 void tapir_config_default(struct tapir_config *config)
@@ -106,7 +107,8 @@ static bool tcp_is_possible(const struct tapir_config *c)
 	const uint32_t most = 1u << 30;		/* RFC 7323 2.3: no window is larger */
 
 	return c->sndbuf >= 1024 && c->sndbuf <= most && c->rcvbuf >= 1024 && c->rcvbuf <= most && c->backlog &&
-	       c->port_first && c->port_first <= c->port_last && c->initial_window && c->isn >= -1 && c->isn <= UINT32_MAX;
+	       c->port_first && c->port_first <= c->port_last && c->initial_window && c->isn >= -1 && c->isn <= UINT32_MAX &&
+	       c->syn_cookies <= 2;
 }
 
 bool config_is_possible(const struct tapir_config *c)

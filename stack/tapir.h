@@ -94,6 +94,7 @@ const char *tapir_errname(int error);		/* "EAGAIN" */
  * counted once, and can be asked for: tapir_count(t, DROP_TCP_CHECKSUM). The text says the rule. */
 #define TAPIR_VERDICTS(X) \
 	X(ACCEPT, "accepted") \
+	X(ACCEPT_COOKIE, "SYN answered with a SYN cookie, nothing is remembered (RFC 4987 3.6)") \
 	X(HELD, "held until the next hop's link address is known (RFC 1122 2.3.2.2)") \
 	X(HELD_FRAGMENT, "fragment held for reassembly (RFC 815)") \
 	X(DROP_NO_MEMORY, "a pool is empty") \
@@ -150,6 +151,7 @@ const char *tapir_errname(int error);		/* "EAGAIN" */
 	X(DROP_TCP_CLOSED, "no connection and no listener: RST, or nothing for a RST (RFC 9293 3.10.7.1)") \
 	X(DROP_TCP_LISTEN_RST, "RST in LISTEN is ignored (RFC 9293 3.10.7.2 first)") \
 	X(DROP_TCP_LISTEN_ACK, "ACK in LISTEN: RST (RFC 9293 3.10.7.2 second)") \
+	X(DROP_TCP_COOKIE, "ACK in LISTEN while SYN cookies are out, but of none that is ours and fresh: RST (RFC 4987 3.6)") \
 	X(DROP_TCP_LISTEN_NO_SYN, "segment in LISTEN without SYN, ACK or RST (RFC 9293 3.10.7.2 fourth)") \
 	X(DROP_TCP_BACKLOG, "SYN queue or accept queue is full: the peer will try again") \
 	X(DROP_TCP_SYN_SENT_ACK, "ACK in SYN-SENT is not for our SYN: RST (RFC 9293 3.10.7.3 first)") \
@@ -286,6 +288,8 @@ struct tapir_config {
 	uint16_t initial_window;	/* segments; default 10 (RFC 6928) */
 	usec_t delack_us;		/* delayed ACK; 0: acknowledge each segment at once; default 40 ms (RFC 9293 3.8.6.3) */
 	uint16_t quickacks;		/* the first so many segments of a connection are acknowledged at once; default 16 */
+	uint8_t syn_cookies;		/* RFC 4987 3.6: 0 never (the oldest half-open connection gives way); 1 when the SYN
+					 * queue is full, the default; 2 always. As Linux' tcp_syncookies */
 	bool timestamps;		/* RFC 7323 3; default yes */
 	bool sack;			/* RFC 2018 2; default yes */
 	bool window_scale;		/* RFC 7323 2; default yes */

@@ -48,6 +48,8 @@ enum tapir_verdict tcp_arrives_other(struct tapir *t, struct tcp_conn *c, struct
 /* Sixth to eighth step, for a segment that SYN-SENT has already taken apart. */
 enum tapir_verdict tcp_arrives_from_sixth(struct tapir *t, struct tcp_conn *c, struct tcp_arrival *a);
 void tcp_seg_skip(struct tcp_seg *seg, uint32_t n);	/* takes n off the front of its sequence space; the text is the caller's */
+/* Fills a new connection with what a SYN and its listener say, in either's words; the ISS is the caller's to choose. */
+void tcp_take_syn(struct tapir *t, struct tcp_conn *c, struct tcp_listener *l, const struct tcp_arrival *a);
 void tcp_take_syn_options(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg);
 bool tcp_listen_promote(struct tapir *t, struct tcp_conn *c);	/* SYN queue > accept queue; false: it is full */
 void tcp_established(struct tapir *t, struct tcp_conn *c);	/* our SYN is acknowledged: cc, keep-alive */
@@ -55,6 +57,12 @@ void tcp_update_mss(struct tapir *t, struct tcp_conn *c);	/* SND.MSS from the pe
 void tcp_set_shift(const struct tapir *t, struct tcp_conn *c);	/* RCV.WND.SHIFT for c->rcvbuf (RFC 7323 2.3) */
 void tcp_enter_time_wait(struct tapir *t, struct tcp_conn *c);
 bool tcp_time_wait_yields(const struct tcp_conn *c, const struct tcp_seg *seg);	/* RFC 6191: to this SYN */
+
+/* --- cookie.c --- */
+enum tapir_verdict tcp_cookie_send(struct tapir *t, struct tcp_listener *l, const struct tcp_arrival *a);	/* answers a SYN */
+bool tcp_cookies_are_out(const struct tapir *t);		/* a third segment may acknowledge one */
+/* An ACK in LISTEN: opens its connection if it acknowledges a cookie, else it is answered with a RST. */
+enum tapir_verdict tcp_cookie_arrives(struct tapir *t, struct tcp_listener *l, struct tcp_arrival *a);
 
 /* --- recovery.c: what an ACK means for loss and congestion --- */
 void tcp_on_new_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg);
@@ -91,6 +99,7 @@ uint32_t tcp_window_to_offer(const struct tcp_conn *c);		/* silly window avoidan
 
 /* --- reset.c --- */
 void tcp_reset_for(struct tapir *t, const struct ip_packet *pkt, const struct tcp_seg *seg);	/* RFC 9293 3.5.2 */
+void tcp_send_alone(struct tapir *t, const struct tcp_conn *c, const struct tcp_seg *seg);	/* without text, not again */
 void tcp_reset_conn(struct tapir *t, const struct tcp_conn *c, seq_t at);	/* <SEQ=at><CTL=RST> */
 
 /* --- timeout.c --- */

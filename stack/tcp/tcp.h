@@ -117,6 +117,7 @@ struct tcp {
 	struct tcp_conn *ready, *ready_last;	/* who may have something to send, served in turn */
 	struct tcp_piece *free_pieces;
 	struct { usec_t window_us; uint32_t left; } challenge;	/* RFC 5961 7 */
+	usec_t cookies_until_us;		/* cookie.c: until then a SYN cookie may come back */
 	uint32_t next_port;
 };
 
