@@ -485,7 +485,7 @@ static void late_duplicate(void)
 
 static void syn_queue_is_full(void)
 {
-	for (uint16_t i = 0; i < 5; i++)
+	for (uint16_t i = 0; i < 100 && last != ACCEPT_COOKIE; i++)
 		hears_segment((uint16_t)(9000 + i), TCP_PORT, "S 0:0(0) win 9");
 	host_says_all();
 }
@@ -493,7 +493,7 @@ static void syn_queue_is_full(void)
 static void wrong_cookie(void)
 {
 	syn_queue_is_full();
-	hears_segment(9004, TCP_PORT, ". 1:1(0) ack 1000 win 9");
+	hears_segment(9999, TCP_PORT, ". 1:1(0) ack 1000 win 9");
 }
 
 static const struct story { enum tapir_verdict verdict; void (*happens)(void); } stories[] = {
