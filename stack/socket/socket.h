@@ -28,6 +28,8 @@ struct socket_options {
 	uint8_t retries;		/* R2; UINT8_MAX: for ever */
 	bool nodelay, keepalive, reuse, broadcast;
 	bool abort_on_close;		/* SO_LINGER 0 */
+	bool fastopen_connect;
+	uint16_t fastopen;		/* a listener's limit */
 };
 
 struct socket {

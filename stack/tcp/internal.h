@@ -64,6 +64,19 @@ bool tcp_cookies_are_out(const struct tapir *t);		/* a third segment may acknowl
 /* An ACK in LISTEN: opens its connection if it acknowledges a cookie, else it is answered with a RST. */
 enum tapir_verdict tcp_cookie_arrives(struct tapir *t, struct tcp_listener *l, struct tcp_arrival *a);
 
+/* --- fastopen.c: RFC 7413 4 --- */
+size_t tcp_fastopen_size(const struct tapir_config *cfg);
+void tcp_fastopen_init(struct tapir *t, void *mem);
+uint32_t tcp_fastopen_syn_text(const struct tcp_conn *c);	/* bytes that our SYN takes along now */
+void tcp_fastopen_options(struct tapir *t, const struct tcp_conn *c, struct tcp_options *opt);	/* of a SYN or SYN-ACK of ours */
+/* A SYN-ACK for our SYN: remembers what it says; text that it does not acknowledge is again as if it had never left. */
+void tcp_fastopen_syn_ack_arrives(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg);
+bool tcp_fastopen_accepts(struct tapir *t, struct tcp_listener *l, const struct tcp_arrival *a);	/* this SYN's cookie */
+void tcp_fastopen_offer(struct tapir *t, struct tcp_conn *c, const struct tcp_arrival *a);	/* it may ask for one */
+void tcp_fastopen_open(struct tapir *t, struct tcp_conn *c, const struct tcp_arrival *a);	/* > accept queue, with its text */
+/* The handshake of a FASTOPEN_EARLY connection has ended, one way or another. Others are left alone. */
+void tcp_fastopen_settle(struct tapir *t, struct tcp_conn *c, bool reset);
+
 /* --- recovery.c: what an ACK means for loss and congestion --- */
 void tcp_on_new_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg);
 void tcp_on_dup_ack(struct tapir *t, struct tcp_conn *c);

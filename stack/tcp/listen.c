@@ -51,6 +51,7 @@ void tcp_take_syn_options(struct tapir *t, struct tcp_conn *c, const struct tcp_
 
 void tcp_established(struct tapir *t, struct tcp_conn *c)
 {
+	tcp_fastopen_settle(t, c, false);
 	/* RFC 5681 3.1: a lost SYN or SYN-ACK means an initial window of one segment. */
 	c->cc.ops->init(&c->cc, c->snd.mss, c->rtt.backoff ? 1 : t->cfg.initial_window);
 	c->loss.recover = c->iss;
@@ -102,18 +103,27 @@ static bool wants_cookie(const struct tapir *t, const struct tcp_arrival *a)
 	return !a->has_floor && (t->cfg.syn_cookies == 2 || (t->cfg.syn_cookies == 1 && full));
 }
 
+static void join_syn_queue(struct tapir *t, struct tcp_conn *c, const struct tcp_arrival *a)
+{
+	tcp_queue_push(&t->tcp->syn, c);
+	t->tcp->syn_count++;
+	tcp_fastopen_offer(t, c, a);
+}
+
 /* Third: a SYN makes a connection in SYN-RECEIVED. Text and FIN on the SYN are not acknowledged, so that the peer sends them
- * again once its address is proven. DEVIATES: RFC 9293 3.10.7.2 third (text "should be queued") because a forged source could
- * make us hold it. */
+ * again once its address is proven, unless a Fast Open cookie has proven it. DEVIATES: RFC 9293 3.10.7.2 third (text "should
+ * be queued") because a forged source could make us hold it. */
 static enum tapir_verdict third_check_syn(struct tapir *t, struct tcp_listener *l, struct tcp_arrival *a)
 {
 	struct tcp_conn *c;
+	bool early;
 
 	if (l->accepted >= l->backlog)
 		return DROP_TCP_BACKLOG;
-	if (wants_cookie(t, a))
+	early = tcp_fastopen_accepts(t, l, a);
+	if (!early && wants_cookie(t, a))
 		return tcp_cookie_send(t, l, a);
-	if (t->tcp->syn_count >= syn_queue_limit(t))
+	if (!early && t->tcp->syn_count >= syn_queue_limit(t))
 		tcp_conn_end(t, t->tcp->syn.head, TAPIR_ETIMEDOUT);
 	c = tcp_conn_new(t, TCP_LISTEN);
 	if (!c)
@@ -122,9 +132,12 @@ static enum tapir_verdict third_check_syn(struct tapir *t, struct tcp_listener *
 	c->iss = c->snd.una = c->snd.nxt = c->snd.max = choose_iss(t, c, a);
 	tcp_demux_add(t, c);
 	tcp_set_state(t, c, TCP_SYN_RCVD);
-	tcp_queue_push(&t->tcp->syn, c);
-	t->tcp->syn_count++;
-	tcp_say_segment(t, c, &a->seg, TAPIR_EV_SEGMENT_IN, "RFC 9293 3.10.7.2 third");
+	tcp_say_segment(t, c, &a->seg, TAPIR_EV_SEGMENT_IN, early ? "RFC 7413 4.2.2: the SYN has our cookie: its text is taken"
+								   : "RFC 9293 3.10.7.2 third");
+	if (early)
+		tcp_fastopen_open(t, c, a);
+	else
+		join_syn_queue(t, c, a);
 	tcp_ready(t, c);
 	return ACCEPT;
 }
@@ -149,6 +162,10 @@ bool tcp_listen_promote(struct tapir *t, struct tcp_conn *c)
 {
 	struct tcp_listener *l = c->listener;
 
+	if (c->fastopen == FASTOPEN_EARLY) {		/* it is in the accept queue, or with its user, already */
+		tcp_set_state(t, c, TCP_ESTABLISHED);
+		return true;
+	}
 	if (l && l->accepted >= l->backlog)
 		return false;
 	tcp_set_state(t, c, TCP_ESTABLISHED);
@@ -164,6 +181,7 @@ void tcp_open_passive(struct tapir *t, struct tcp_bound *b, struct tcp_listener 
 {
 	(void)t;
 	assert(b->registered && l->backlog > 0);
+	l->fastopen.pending = l->fastopen.resets = 0;
 	b->listener = l;
 }
 

@@ -118,10 +118,18 @@ static uint32_t frame_text_max(const struct tapir *t, const struct tcp_conn *c)
 	return t->cfg.offload.tso4 ? GSO_TEXT_MAX / segment * segment : segment;
 }
 
+/* Where `at` lies in c->tx: our SYN takes a place of the sequence space, but none there. */
+static uint32_t text_offset(const struct tcp_conn *c, seq_t at)
+{
+	uint32_t from_una = seq_sub(at, c->snd.una);
+
+	return from_una - (from_una && tcp_syn_unacked(c) ? 1 : 0);
+}
+
 /* RFC 9293 3.7.4 (SHLD-7): a short segment waits while anything is unacknowledged. */
 static bool nagle_holds(const struct tapir *t, const struct tcp_conn *c)
 {
-	return t->cfg.nagle && !c->nodelay && !c->fin_queued && tcp_flight(c) > 0 && seq_geq(c->snd.nxt, c->snd.max);
+	return t->cfg.nagle && !c->nodelay && !c->fin_queued && text_offset(c, c->snd.nxt) > 0 && seq_geq(c->snd.nxt, c->snd.max);
 }
 
 /* RFC 5681 3.2 step 1, RFC 3042 2: the first two duplicate ACKs each let a segment more out, if it is new text. */
@@ -145,7 +153,7 @@ static uint32_t text_to_send(const struct tapir *t, const struct tcp_conn *c, ui
 		if (len == unsent)
 			return 0;					/* Nagle */
 		/* (3); and what was sent before and the window has since shrunk to goes again (RFC 9293 3.8.6, SHLD-16) */
-		return tcp_flight(c) == 0 && (len >= c->snd.max_wnd / 2 || seq_lt(c->snd.nxt, c->snd.max)) ? len : 0;
+		return text_offset(c, c->snd.nxt) == 0 && (len >= c->snd.max_wnd / 2 || seq_lt(c->snd.nxt, c->snd.max)) ? len : 0;
 	}
 	return len;							/* (2) */
 }
@@ -154,11 +162,15 @@ static uint32_t text_to_send(const struct tapir *t, const struct tcp_conn *c, ui
 
 static bool plan_syn(const struct tcp_conn *c, struct plan *p)
 {
-	if (!tcp_syn_unacked(c) || !seq_eq(c->snd.nxt, c->iss))
+	if (!tcp_syn_unacked(c) || !seq_eq(c->snd.nxt, c->iss) || tcp_fastopen_waits(c))
 		return false;
 	*p = (struct plan){.at = c->iss, .flags = TCP_SYN, .why = "RFC 9293 3.5: handshake"};
 	if (c->state != TCP_SYN_SENT)
 		p->flags |= TCP_ACK;
+	else
+		p->len = tcp_fastopen_syn_text(c);
+	if (p->len)
+		p->why = "RFC 7413 4.2.1: text on the SYN, with the peer's cookie";
 	return true;
 }
 
@@ -192,9 +204,9 @@ static bool plan_early_fin(const struct tcp_conn *c, struct plan *p)
 
 static bool plan_text(struct tapir *t, struct tcp_conn *c, struct plan *p)
 {
-	uint32_t offset = tcp_flight(c), unsent, left;
+	uint32_t offset = text_offset(c, c->snd.nxt), unsent, left;
 
-	if (tcp_syn_unacked(c))
+	if (tcp_syn_unacked(c) && c->fastopen != FASTOPEN_EARLY)	/* RFC 7413 4.2.2: an early one may answer at once */
 		return plan_early_fin(c, p);
 	unsent = c->tx.bytes > offset ? c->tx.bytes - offset : 0;
 	if (unsent && offset == 0 && t->now_us - c->last_out_us > c->rtt.rto_us)	/* RFC 5681 4.1: idle too long */
@@ -260,7 +272,7 @@ static bool plan_segment(struct tapir *t, struct tcp_conn *c, struct plan *p)
 
 /* --- building --------------------------------------------------------------------------------------------------- */
 
-static void syn_options(const struct tapir *t, const struct tcp_conn *c, struct tcp_options *opt)
+static void syn_options(struct tapir *t, const struct tcp_conn *c, struct tcp_options *opt)
 {
 	bool first = c->state == TCP_SYN_SENT;		/* we offer; in SYN-RECEIVED we agree */
 
@@ -269,9 +281,10 @@ static void syn_options(const struct tapir *t, const struct tcp_conn *c, struct 
 	opt->wscale = c->rcv.shift;
 	opt->sack_permitted = first ? t->cfg.sack : c->sack_on;
 	opt->has_ts = first ? t->cfg.timestamps : c->ts_on;
+	tcp_fastopen_options(t, c, opt);
 }
 
-static void segment_options(const struct tapir *t, const struct tcp_conn *c, struct tcp_seg *seg)
+static void segment_options(struct tapir *t, const struct tcp_conn *c, struct tcp_seg *seg)
 {
 	if (seg->flags & TCP_SYN)
 		syn_options(t, c, &seg->opt);
@@ -303,7 +316,7 @@ static void move_window(const struct tapir *t, struct tcp_conn *c, uint8_t flags
 	if (c->state == TCP_SYN_SENT)
 		tcp_set_shift(t, c);
 	if (flags & TCP_SYN)
-		c->rcv.adv = seq_add(c->rcv.nxt, min_u32(c->rcvbuf, 65535));
+		c->rcv.adv = seq_max(c->rcv.adv, seq_add(c->rcv.nxt, min_u32(c->rcvbuf - min_u32(c->rx.bytes, c->rcvbuf), 65535)));
 	else
 		c->rcv.adv = seq_max(c->rcv.adv, seq_add(c->rcv.nxt, offer));
 }
@@ -315,7 +328,7 @@ static void add_text(const struct tcp_conn *c, struct plan *p, struct tapir_out 
 
 	if (!p->len)
 		return;
-	n = stream_slice(&c->tx, seq_sub(p->at, c->snd.una), p->len, out->slices, TAPIR_OUT_SLICES, &got);
+	n = stream_slice(&c->tx, text_offset(c, p->at), p->len, out->slices, TAPIR_OUT_SLICES, &got);
 	out->slice_count = (uint16_t)n;
 	out->len += got;
 	if (got < p->len)		/* more pieces than slices: the rest goes with the next frame */
