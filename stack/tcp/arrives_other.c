@@ -171,9 +171,10 @@ static bool second_check_rst(struct tapir *t, struct tcp_conn *c, struct tcp_arr
 		tcp_owe_challenge_ack(t, c, "RFC 5961 3.2: RST in the window, not at RCV.NXT");
 		return drop(a, DROP_TCP_RST_CHALLENGE);
 	}
+	tcp_fastopen_settle(t, c, true);
 	switch (c->state) {
 	case TCP_SYN_RCVD:	/* back to LISTEN, which is only this connection's end; or the active OPEN was refused */
-		tcp_conn_end(t, c, TAPIR_ECONNREFUSED);
+		tcp_conn_end(t, c, c->active ? TAPIR_ECONNREFUSED : TAPIR_ECONNRESET);
 		break;
 	case TCP_ESTABLISHED: case TCP_FIN_WAIT_1: case TCP_FIN_WAIT_2: case TCP_CLOSE_WAIT:
 		tcp_conn_end(t, c, TAPIR_ECONNRESET);
@@ -207,7 +208,7 @@ static bool fourth_check_syn(struct tapir *t, struct tcp_conn *c, struct tcp_arr
 		return true;
 	switch (c->state) {
 	case TCP_SYN_RCVD:
-		if (!c->active) {	/* return to LISTEN */
+		if (!c->active && c->fastopen != FASTOPEN_EARLY) {	/* return to LISTEN; but an early one has a user */
 			a->verdict = DROP_TCP_SYN_CHALLENGE;
 			tcp_conn_end(t, c, TAPIR_ECONNRESET);
 			return false;
@@ -233,6 +234,8 @@ static bool handshake_completes(struct tapir *t, struct tcp_conn *c, struct tcp_
 	}
 	if (!tcp_listen_promote(t, c))
 		return drop(a, DROP_TCP_BACKLOG);
+	if (c->active)		/* the SYNs crossed: text on ours may not have been taken */
+		tcp_fastopen_syn_ack_arrives(t, c, &a->seg);
 	c->snd.wnd = c->snd.max_wnd = a->seg.wnd << c->snd.shift;
 	c->snd.wl1 = a->seg.seq;
 	c->snd.wl2 = a->seg.ack;

@@ -64,6 +64,8 @@ enum tapir_verdict tcp_arrives_other(struct tapir *t, struct tcp_conn *c, struct
 /* Sixth to eighth step, for a segment that SYN-SENT has already taken apart. */
 enum tapir_verdict tcp_arrives_from_sixth(struct tapir *t, struct tcp_conn *c, struct tcp_arrival *a);
 void tcp_seg_skip(struct tcp_seg *seg, uint32_t n);	/* takes n off the front of its sequence space; the text is the caller's */
+/* Fills a new connection with what a SYN and its listener say, in either's words; the ISS is the caller's to choose. */
+void tcp_take_syn(struct tapir *t, struct tcp_conn *c, struct tcp_listener *l, const struct tcp_arrival *a);
 void tcp_take_syn_options(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg);
 bool tcp_listen_promote(struct tapir *t, struct tcp_conn *c);	/* SYN queue > accept queue; false: it is full */
 void tcp_established(struct tapir *t, struct tcp_conn *c);	/* our SYN is acknowledged: cc, keep-alive */
@@ -71,6 +73,25 @@ void tcp_update_mss(struct tapir *t, struct tcp_conn *c);	/* SND.MSS from the pe
 void tcp_set_shift(const struct tapir *t, struct tcp_conn *c);	/* RCV.WND.SHIFT for c->rcvbuf (RFC 7323 2.3) */
 void tcp_enter_time_wait(struct tapir *t, struct tcp_conn *c);
 bool tcp_time_wait_yields(const struct tcp_conn *c, const struct tcp_seg *seg);	/* RFC 6191: to this SYN */
+
+/* --- cookie.c --- */
+enum tapir_verdict tcp_cookie_send(struct tapir *t, struct tcp_listener *l, const struct tcp_arrival *a);	/* answers a SYN */
+bool tcp_cookies_are_out(const struct tapir *t);		/* a third segment may acknowledge one */
+/* An ACK in LISTEN: opens its connection if it acknowledges a cookie, else it is answered with a RST. */
+enum tapir_verdict tcp_cookie_arrives(struct tapir *t, struct tcp_listener *l, struct tcp_arrival *a);
+
+/* --- fastopen.c: RFC 7413 4 --- */
+size_t tcp_fastopen_size(const struct tapir_config *cfg);
+void tcp_fastopen_init(struct tapir *t, void *mem);
+uint32_t tcp_fastopen_syn_text(const struct tcp_conn *c);	/* bytes that our SYN takes along now */
+void tcp_fastopen_options(struct tapir *t, const struct tcp_conn *c, struct tcp_options *opt);	/* of a SYN or SYN-ACK of ours */
+/* A SYN-ACK for our SYN: remembers what it says; text that it does not acknowledge is again as if it had never left. */
+void tcp_fastopen_syn_ack_arrives(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg);
+bool tcp_fastopen_accepts(struct tapir *t, struct tcp_listener *l, const struct tcp_arrival *a);	/* this SYN's cookie */
+void tcp_fastopen_offer(struct tapir *t, struct tcp_conn *c, const struct tcp_arrival *a);	/* it may ask for one */
+void tcp_fastopen_open(struct tapir *t, struct tcp_conn *c, const struct tcp_arrival *a);	/* > accept queue, with its text */
+/* The handshake of a FASTOPEN_EARLY connection has ended, one way or another. Others are left alone. */
+void tcp_fastopen_settle(struct tapir *t, struct tcp_conn *c, bool reset);
 
 /* --- recovery.c: what an ACK means for loss and congestion --- */
 /* SEG.ACK is from SND.UNA to SND.MAX. duplicate: in the sense of RFC 5681 2. */
@@ -80,6 +101,7 @@ void tcp_on_reo_timer(struct tapir *t, struct tcp_conn *c);
 void tcp_all_is_lost(struct tcp_conn *c, const char *why);	/* it is to be sent again; no sign of congestion in itself */
 /* Congestion without a loss to repair: once until what is outstanding now is acknowledged. */
 void tcp_reduce_window(struct tapir *t, struct tcp_conn *c, const char *why);
+void tcp_cc_open(struct tapir *t, struct tcp_conn *c);		/* the connection may send: its initial window */
 /* Tells the controller that sending starts. initial_window in bytes; idle_us: see cc.h. */
 void tcp_cc_start(struct tapir *t, struct tcp_conn *c, uint32_t initial_window, usec_t idle_us);
 void tcp_cc_switch(struct tapir *t, struct tcp_conn *c, const struct cc_ops *to);
@@ -140,6 +162,7 @@ uint32_t tcp_window_to_offer(const struct tcp_conn *c);		/* silly window avoidan
 
 /* --- reset.c --- */
 void tcp_reset_for(struct tapir *t, const struct ip_packet *pkt, const struct tcp_seg *seg);	/* RFC 9293 3.5.2 */
+void tcp_send_alone(struct tapir *t, const struct tcp_conn *c, const struct tcp_seg *seg);	/* without text, not again */
 void tcp_reset_conn(struct tapir *t, const struct tcp_conn *c, seq_t at);	/* <SEQ=at><CTL=RST> */
 
 /* --- timeout.c --- */

@@ -133,10 +133,18 @@ static uint32_t frame_text_max(const struct tapir *t, const struct tcp_conn *c)
 	return t->cfg.offload.tso4 ? most / segment * segment : segment;
 }
 
+/* Where `at` lies in c->tx: our SYN takes a place of the sequence space, but none there. */
+static uint32_t text_offset(const struct tcp_conn *c, seq_t at)
+{
+	uint32_t from_una = seq_sub(at, c->snd.una);
+
+	return from_una - (from_una && tcp_syn_unacked(c) ? 1 : 0);
+}
+
 /* RFC 9293 3.7.4 (SHLD-7): a short segment waits while anything is unacknowledged. */
 static bool nagle_holds(const struct tapir *t, const struct tcp_conn *c)
 {
-	return t->cfg.nagle && !c->nodelay && !c->fin_queued && tcp_flight(c) > 0;
+	return t->cfg.nagle && !c->nodelay && !c->fin_queued && text_offset(c, c->snd.max) > 0;
 }
 
 /* How much of `unsent` the sender's rules against silly windows let go now (RFC 9293 3.8.6.2.1, MUST-38). */
@@ -151,20 +159,24 @@ static uint32_t text_to_send(const struct tapir *t, const struct tcp_conn *c, ui
 			return whole;					/* (1) */
 		if (len == unsent)
 			return 0;					/* Nagle */
-		return tcp_flight(c) == 0 && len >= c->snd.max_wnd / 2 ? len : 0;	/* (3) */
+		return text_offset(c, c->snd.max) == 0 && len >= c->snd.max_wnd / 2 ? len : 0;	/* (3) */
 	}
 	return len;							/* (2) */
 }
 
 /* --- plans ------------------------------------------------------------------------------------------------------ */
 
-static bool plan_syn(const struct tcp_conn *c, struct plan *p)
+static bool plan_syn(struct tapir *t, struct tcp_conn *c, struct plan *p)
 {
-	if (!tcp_syn_unacked(c) || !seq_eq(c->snd.nxt, c->iss))
+	if (!tcp_syn_unacked(c) || !seq_eq(c->snd.nxt, c->iss) || tcp_fastopen_waits(c))
 		return false;
 	*p = (struct plan){.at = c->iss, .flags = TCP_SYN, .why = "RFC 9293 3.5: handshake"};
 	if (c->state != TCP_SYN_SENT)
 		p->flags |= TCP_ACK;
+	else
+		p->len = tcp_sender_has_room(t, c) ? tcp_fastopen_syn_text(c) : 0;
+	if (p->len)
+		p->why = "RFC 7413 4.2.1: text on the SYN, with the peer's cookie";
 	return true;
 }
 
@@ -230,7 +242,7 @@ static bool plan_retransmission(struct tapir *t, struct tcp_conn *c, struct plan
 
 static uint32_t unsent_text(const struct tcp_conn *c)
 {
-	return left(c->tx.bytes, tcp_flight(c));
+	return left(c->tx.bytes, text_offset(c, c->snd.max));
 }
 
 /* RFC 8985 7.3: new text if there is some, whatever cwnd says; else the last segment again. */
@@ -285,7 +297,7 @@ static bool plan_text(struct tapir *t, struct tcp_conn *c, struct plan *p)
 {
 	uint32_t unsent;
 
-	if (tcp_syn_unacked(c))
+	if (tcp_syn_unacked(c) && c->fastopen != FASTOPEN_EARLY)	/* RFC 7413 4.2.2: an early one may answer at once */
 		return plan_early_fin(t, c, p);
 	unsent = unsent_text(c);
 	if ((!unsent && !c->fin_queued) || !tcp_sender_has_room(t, c))
@@ -350,7 +362,7 @@ static bool plan_segment(struct tapir *t, struct tcp_conn *c, struct plan *p)
 {
 	bool waits;
 
-	if (plan_syn(c, p))
+	if (plan_syn(t, c, p))
 		return true;
 	if (c->state == TCP_SYN_SENT)
 		return false;
@@ -366,7 +378,7 @@ static bool plan_segment(struct tapir *t, struct tcp_conn *c, struct plan *p)
 
 /* --- building --------------------------------------------------------------------------------------------------- */
 
-static void syn_options(const struct tapir *t, const struct tcp_conn *c, struct tcp_options *opt)
+static void syn_options(struct tapir *t, const struct tcp_conn *c, struct tcp_options *opt)
 {
 	bool first = c->state == TCP_SYN_SENT;		/* we offer; in SYN-RECEIVED we agree */
 
@@ -375,9 +387,10 @@ static void syn_options(const struct tapir *t, const struct tcp_conn *c, struct 
 	opt->wscale = c->rcv.shift;
 	opt->sack_permitted = first ? t->cfg.sack : c->sack_on;
 	opt->has_ts = first ? t->cfg.timestamps : c->ts_on;
+	tcp_fastopen_options(t, c, opt);
 }
 
-static void segment_options(const struct tapir *t, const struct tcp_conn *c, struct tcp_seg *seg)
+static void segment_options(struct tapir *t, const struct tcp_conn *c, struct tcp_seg *seg)
 {
 	if (seg->flags & TCP_SYN)
 		syn_options(t, c, &seg->opt);
@@ -409,7 +422,7 @@ static void move_window(const struct tapir *t, struct tcp_conn *c, uint8_t flags
 	if (c->state == TCP_SYN_SENT)
 		tcp_set_shift(t, c);
 	if (flags & TCP_SYN)
-		c->rcv.adv = seq_add(c->rcv.nxt, min_u32(c->rcvbuf, 65535));
+		c->rcv.adv = seq_max(c->rcv.adv, seq_add(c->rcv.nxt, min_u32(c->rcvbuf - min_u32(c->rx.bytes, c->rcvbuf), 65535)));
 	else
 		c->rcv.adv = seq_max(c->rcv.adv, seq_add(c->rcv.nxt, offer));
 }
@@ -421,7 +434,7 @@ static void add_text(const struct tcp_conn *c, struct plan *p, struct tapir_out 
 
 	if (!p->len)
 		return;
-	n = stream_slice(&c->tx, seq_sub(p->at, c->snd.una), p->len, out->slices, TAPIR_OUT_SLICES, &got);
+	n = stream_slice(&c->tx, text_offset(c, p->at), p->len, out->slices, TAPIR_OUT_SLICES, &got);
 	out->slice_count = (uint16_t)n;
 	out->len += got;
 	if (got < p->len)		/* more pieces than slices: the rest goes with the next frame */
@@ -483,7 +496,7 @@ static void arm_after_text(struct tapir *t, struct tcp_conn *c)
 		tcp_timer_arm(t, c, TAPIR_TIMER_RTO, t->now_us + c->rtt.rto_us);
 }
 
-static void sent_syn(struct tapir *t, struct tcp_conn *c)
+static void sent_syn(struct tapir *t, struct tcp_conn *c, uint32_t text)
 {
 	bool again = seq_gt(c->snd.max, c->iss);
 
@@ -491,6 +504,10 @@ static void sent_syn(struct tapir *t, struct tcp_conn *c)
 	c->rtt.syn_at_us = again ? USEC_NEVER : t->now_us;	/* Karn (RFC 6298 3) */
 	c->snd.nxt = seq_add(c->iss, 1);
 	c->snd.max = seq_max(c->snd.max, c->snd.nxt);
+	if (!text)
+		return;
+	tcp_sent_new(t, c, c->snd.max, seq_add(c->snd.max, text));
+	c->snd.nxt = c->snd.max = seq_add(c->snd.max, text);
 }
 
 static void sent_again(struct tapir *t, struct tcp_conn *c, const struct plan *p, uint32_t len)
@@ -522,7 +539,7 @@ static void sent_sequence(struct tapir *t, struct tcp_conn *c, const struct plan
 	seq_t end = seq_add(p->at, len);
 
 	if (p->flags & TCP_SYN) {
-		sent_syn(t, c);
+		sent_syn(t, c, p->len);
 	} else if (p->again) {
 		sent_again(t, c, p, len);
 		c->snd.nxt = c->snd.max;

@@ -72,6 +72,23 @@ static void congestion(struct tapir *t, struct tcp_conn *c, const struct tcp_del
 }
 
 /* What an undo would put back is the old controller's. A controller that moved cwnd itself has left no ssthresh for PRR. */
+void tcp_cc_open(struct tapir *t, struct tcp_conn *c)
+{
+	/* RFC 5681 3.1: a lost SYN or SYN-ACK means an initial window of one segment. */
+	uint32_t window = c->snd.mss * (c->rtt.backoff ? 1u : t->cfg.initial_window);
+
+	if (c->cc.cwnd)
+		return;			/* Fast Open: it was opened before its handshake ended */
+	c->cc.ssthresh = CC_WINDOW_MAX;
+	if (!tcp_sender_get(t, c)) {
+		c->cc.cwnd = window;
+		return;
+	}
+	tcp_cc_start(t, c, window, 0);
+	if (!c->sender->first)
+		tcp_sender_idle(t, c);
+}
+
 void tcp_cc_switch(struct tapir *t, struct tcp_conn *c, const struct cc_ops *to)
 {
 	struct tcp_delivery none = {.prior_flight = tcp_pipe(c), .rtt_us = CC_NONE, .longest_us = CC_NONE};
