@@ -73,6 +73,8 @@ struct cc_ops {
 	bool paces_itself;		/* sets pacing_rate, and cwnd in recovery, too (BBR) */
 	/* Sending starts: first of all (cwnd 0: set it), or again after the connection was idle for idle_us. */
 	void (*start)(struct cc *cc, void *priv, const struct cc_sample *s, usec_t idle_us);
+	/* Something was delivered. In fast recovery PRR moves cwnd instead, and this is called only if paces_itself; after a
+	 * timeout (s->recovery) it is called. */
 	void (*on_ack)(struct cc *cc, void *priv, const struct cc_sample *s);
 	/* again: a timeout for what timed out before (RFC 5681 3.1: ssthresh stays). */
 	void (*on_congestion)(struct cc *cc, void *priv, const struct cc_sample *s, enum cc_signal signal, bool again);
@@ -82,7 +84,11 @@ struct cc_ops {
 };
 
 extern const struct cc_ops cc_newreno, cc_cubic, cc_bbr;
+const struct cc_ops *cc_of(enum tapir_cc number);
 /* The controller of that name ("reno" and "newreno", "cubic", "bbr"); NULL: there is none. */
 const struct cc_ops *cc_find(const char *name);
+/* A connection changes its controller. cwnd and ssthresh stay; what the old one remembered is worth nothing to the new one.
+ * Without priv, or before the handshake (cwnd 0), start() is still to come. */
+void cc_switch(struct cc *cc, void *priv, const struct cc_ops *to, const struct cc_sample *s);
 
 #endif
