@@ -132,8 +132,8 @@ void tcp_fastopen_syn_ack_arrives(struct tapir *t, struct tcp_conn *c, const str
 		remember_answer(p, &seg->opt);
 	c->fastopen = taken ? FASTOPEN_DONE : FASTOPEN_NONE;
 	if (seq_lt(seg->ack, c->snd.max)) {
+		tcp_sender_put(t, c);
 		c->snd.nxt = c->snd.max = seg->ack;
-		c->owed.why = "RFC 7413 4.2.1: the SYN's text was not acknowledged: again";
 	}
 }
 
@@ -206,7 +206,7 @@ void tcp_fastopen_open(struct tapir *t, struct tcp_conn *c, const struct tcp_arr
 		c->rcv.nxt = seq_add(c->rcv.nxt, tcp_store_in_order(t, c, &text));
 	c->fastopen = FASTOPEN_EARLY;
 	l->fastopen.pending++;
-	c->cc.ops->init(&c->cc, c->snd.mss, t->cfg.initial_window);
+	tcp_start_sending(t, c);
 	tcp_queue_push(&l->accept, c);
 	l->accepted++;
 	socket_tcp_incoming(t, l);

@@ -49,12 +49,27 @@ void tcp_take_syn_options(struct tapir *t, struct tcp_conn *c, const struct tcp_
 	tcp_update_mss(t, c);
 }
 
+void tcp_start_sending(struct tapir *t, struct tcp_conn *c)
+{
+	/* RFC 5681 3.1: a lost SYN or SYN-ACK means an initial window of one segment. */
+	uint32_t window = c->snd.mss * (c->rtt.backoff ? 1u : t->cfg.initial_window);
+
+	c->cc.ssthresh = CC_WINDOW_MAX;
+	if (tcp_sender_get(t, c)) {
+		tcp_cc_start(t, c, window, 0);
+		if (!c->sender->first)
+			tcp_sender_idle(t, c);
+	} else {
+		c->cc.cwnd = window;
+	}
+}
+
 void tcp_established(struct tapir *t, struct tcp_conn *c)
 {
-	tcp_fastopen_settle(t, c, false);
-	/* RFC 5681 3.1: a lost SYN or SYN-ACK means an initial window of one segment. */
-	c->cc.ops->init(&c->cc, c->snd.mss, c->rtt.backoff ? 1 : t->cfg.initial_window);
-	c->loss.recover = c->iss;
+	if (c->fastopen == FASTOPEN_EARLY)
+		tcp_fastopen_settle(t, c, false);
+	else
+		tcp_start_sending(t, c);
 	tcp_set_keepalive(t, c, c->keepalive);
 }
 
@@ -65,6 +80,7 @@ static void inherit(struct tcp_conn *c, const struct tcp_listener *l)
 	c->ttl = l->ttl;
 	c->tos = l->tos;
 	c->retries = l->retries;
+	c->cc.ops = cc_of((enum tapir_cc)l->congestion);
 	c->nodelay = l->nodelay;
 	c->keepalive = l->keepalive;
 }
