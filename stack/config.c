@@ -113,8 +113,7 @@ static bool tcp_is_possible(const struct tapir_config *c)
 
 	return c->sndbuf >= 1024 && c->sndbuf <= most && c->rcvbuf >= 1024 && c->rcvbuf <= most && c->backlog &&
 	       c->port_first && c->port_first <= c->port_last && c->initial_window &&
-	       (unsigned)c->congestion < TAPIR_CC_COUNT && c->isn >= -1 && c->isn <= UINT32_MAX &&
-	       c->syn_cookies <= 2;
+	       (unsigned)c->congestion < TAPIR_CC_COUNT && c->isn >= -1 && c->isn <= UINT32_MAX && c->syn_cookies <= 2;
 }
 
 bool config_is_possible(const struct tapir_config *c)

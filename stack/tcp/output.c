@@ -173,8 +173,8 @@ static bool plan_syn(struct tapir *t, struct tcp_conn *c, struct plan *p)
 	*p = (struct plan){.at = c->iss, .flags = TCP_SYN, .why = "RFC 9293 3.5: handshake"};
 	if (c->state != TCP_SYN_SENT)
 		p->flags |= TCP_ACK;
-	else
-		p->len = tcp_sender_has_room(t, c) ? tcp_fastopen_syn_text(c) : 0;
+	else if (tcp_fastopen_syn_text(c) && tcp_sender_has_room(t, c))
+		p->len = tcp_fastopen_syn_text(c);
 	if (p->len)
 		p->why = "RFC 7413 4.2.1: text on the SYN, with the peer's cookie";
 	return true;
@@ -504,10 +504,10 @@ static void sent_syn(struct tapir *t, struct tcp_conn *c, uint32_t text)
 	c->rtt.syn_at_us = again ? USEC_NEVER : t->now_us;	/* Karn (RFC 6298 3) */
 	c->snd.nxt = seq_add(c->iss, 1);
 	c->snd.max = seq_max(c->snd.max, c->snd.nxt);
-	if (!text)
-		return;
-	tcp_sent_new(t, c, c->snd.max, seq_add(c->snd.max, text));
-	c->snd.nxt = c->snd.max = seq_add(c->snd.max, text);
+	if (text) {
+		tcp_sent_new(t, c, c->snd.nxt, seq_add(c->snd.nxt, text));
+		c->snd.nxt = c->snd.max = seq_add(c->snd.nxt, text);
+	}
 }
 
 static void sent_again(struct tapir *t, struct tcp_conn *c, const struct plan *p, uint32_t len)
