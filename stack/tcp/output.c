@@ -118,10 +118,12 @@ static uint32_t frame_text_max(const struct tapir *t, const struct tcp_conn *c)
 	return t->cfg.offload.tso4 ? GSO_TEXT_MAX / segment * segment : segment;
 }
 
-/* RFC 9293 3.7.4 (SHLD-7): a short segment waits while anything is unacknowledged. */
+/* RFC 9293 3.7.4 (SHLD-7) and A.3: a short segment waits while another one is unacknowledged. The end of a write that is
+ * longer than a segment does not wait for its beginning. */
 static bool nagle_holds(const struct tapir *t, const struct tcp_conn *c)
 {
-	return t->cfg.nagle && !c->nodelay && !c->fin_queued && tcp_flight(c) > 0 && seq_geq(c->snd.nxt, c->snd.max);
+	return t->cfg.nagle && !c->nodelay && !c->fin_queued && tcp_flight(c) > 0 && c->snd.short_out &&
+	       seq_geq(c->snd.nxt, c->snd.max);
 }
 
 /* RFC 5681 3.2 step 1, RFC 3042 2: the first two duplicate ACKs each let a segment more out, if it is new text. */
@@ -321,8 +323,10 @@ static void add_text(const struct tcp_conn *c, struct plan *p, struct tapir_out 
 	if (got < p->len)		/* more pieces than slices: the rest goes with the next frame */
 		p->flags &= (uint8_t)~TCP_FIN;
 	p->len = got;
-	if (seq_eq(seq_add(p->at, got), tcp_fin_seq(c)))
-		p->flags |= TCP_PSH;	/* RFC 9293 3.9.1.2 (MUST-60): the last of what the user has sent */
+	/* RFC 9293 3.9.1.2 (MUST-61): the last of what the user has sent. And the last segment of those that the driver cuts a
+	 * large frame into, so that a receiver that gathers segments passes them on at once. */
+	if (seq_eq(seq_add(p->at, got), tcp_fin_seq(c)) || got > segment_text_max(c))
+		p->flags |= TCP_PSH;
 }
 
 static void emit(struct tapir *t, struct tcp_conn *c, struct plan *p, struct tapir_out *out)
@@ -387,6 +391,8 @@ static void sent_text(struct tapir *t, struct tcp_conn *c, const struct plan *p,
 		c->rtt.timed_at_us = t->now_us;
 		c->rtt.timed_seq = p->at;
 	}
+	if (p->len)
+		c->snd.short_out = p->len % segment_text_max(c) != 0 || (c->snd.short_out && tcp_flight(c) > 0);
 	c->snd.max = seq_max(c->snd.max, end);
 	if (!p->stay)
 		c->snd.nxt = end;

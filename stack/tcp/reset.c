@@ -3,14 +3,15 @@
 
 static void send_rst(struct tapir *t, const struct ip_how *how, const struct tcp_seg *rst)
 {
-	struct tapir_frame *f = frame_get_headroom(&t->frames, FRAME_HEADROOM + TCP_HEADER);
+	uint16_t len = tcp_header_len(rst);
+	struct tapir_frame *f = frame_get_headroom(&t->frames, FRAME_HEADROOM + len);
 	uint64_t sum;
 
 	if (!f)
 		return;		/* as if it were lost */
 	tcp_emit(rst, f->data);
-	f->len = TCP_HEADER;
-	sum = checksum_pseudo(&how->src, &how->dst, IP_PROTO_TCP, TCP_HEADER);
+	f->len = len;
+	sum = checksum_pseudo(&how->src, &how->dst, IP_PROTO_TCP, len);
 	put_be16(f->data + TCP_CHECKSUM_AT, checksum_finish(checksum_add(sum, frame_span(f))));
 	ip_queue(t, f, how);
 }
@@ -32,11 +33,14 @@ void tcp_reset_for(struct tapir *t, const struct ip_packet *pkt, const struct tc
 	send_rst(t, &how, &rst);
 }
 
+/* RFC 7323 3.2: a RST of a connection with timestamps SHOULD carry one; its TSecr MUST be zero, as there is no ACK. */
 void tcp_reset_conn(struct tapir *t, const struct tcp_conn *c, seq_t at)
 {
 	struct ip_how how = {.src = c->local.addr, .dst = c->peer.addr, .proto = IP_PROTO_TCP, .ttl = c->ttl, .tos = c->tos,
 			     .df = true};
 	struct tcp_seg rst = {.src_port = c->local.port, .dst_port = c->peer.port, .seq = at, .flags = TCP_RST};
 
+	rst.opt.has_ts = c->ts_on;
+	rst.opt.ts_val = tcp_ts_now(t, c);
 	send_rst(t, &how, &rst);
 }

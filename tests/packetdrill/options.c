@@ -28,6 +28,19 @@ static const struct { int level, name; enum tapir_opt opt; } numbers[] = {
 	{IPPROTO_TCP, TCP_NODELAY, TAPIR_TCP_NODELAY}, {IPPROTO_TCP, TCP_MAXSEG, TAPIR_TCP_MAXSEG},
 };
 
+/* What a kernel is told about its own affairs, without effect on anything that a script could see here. */
+static const struct which { int level, name; } hints[] = {
+	{SOL_SOCKET, SO_MARK}, {SOL_SOCKET, SO_PRIORITY}, {IPPROTO_IP, IP_FREEBIND}, {IPPROTO_IP, IP_MTU_DISCOVER},
+};
+
+static bool is_hint(const struct which *o)
+{
+	for (size_t i = 0; i < sizeof hints / sizeof *hints; i++)
+		if (hints[i].level == o->level && hints[i].name == o->name)
+			return true;
+	return false;
+}
+
 /* The stack's option; -1 with errno. */
 static int find_option(int level, int name)
 {
@@ -38,6 +51,10 @@ static int find_option(int level, int name)
 }
 
 static int check(int result) { return result < 0 ? drill_fail(drill_errno(result)) : 0; }
+
+/* Linux takes twice the buffer that it is asked for, because it counts its own overhead, and says so. Of the send buffer
+ * scripts see all of it; of the receive buffer about half becomes window, which is what was asked for. */
+static int doubled(int size) { return size > INT32_MAX / 2 ? INT32_MAX : 2 * size; }
 
 static int set_linger(struct drill *d, tapir_sd sd, const void *value, socklen_t len)
 {
@@ -50,8 +67,6 @@ static int set_linger(struct drill *d, tapir_sd sd, const void *value, socklen_t
 	return check(tapir_setsockopt(d->t, sd, TAPIR_SO_LINGER, l.l_onoff && !l.l_linger ? 0 : -1));
 }
 
-struct which { int level, name; };
-
 static int set_in(struct drill *d, int fd, const struct which *o, struct span value)
 {
 	struct drill_handle *h = drill_handle_find(d, fd);
@@ -63,11 +78,17 @@ static int set_in(struct drill *d, int fd, const struct which *o, struct span va
 		return drill_fail(ENOTSOCK);
 	if (o->level == SOL_SOCKET && o->name == SO_LINGER)
 		return set_linger(d, h->sd, value.p, (socklen_t)value.n);
+	if (is_hint(o))
+		return 0;
 	if (opt < 0)
 		return drill_fail(ENOPROTOOPT);
-	if (value.n < sizeof number)
+	if (value.n < sizeof number && (o->level != IPPROTO_IP || !value.n))
 		return drill_fail(EINVAL);
-	memcpy(&number, value.p, sizeof number);
+	number = *value.p;			/* options of IP may be one byte */
+	if (value.n >= sizeof number)
+		memcpy(&number, value.p, sizeof number);
+	if (opt == TAPIR_SO_SNDBUF)
+		number = doubled(number);
 	return check(tapir_setsockopt(d->t, h->sd, (enum tapir_opt)opt, number));
 }
 
@@ -169,6 +190,8 @@ static int get_number(struct drill *d, const struct drill_handle *h, enum tapir_
 		return check(result);
 	if (opt == TAPIR_SO_ERROR && number)
 		number = drill_errno(number);
+	else if (opt == TAPIR_SO_RCVBUF)
+		number = doubled(number);
 	else if (opt == TAPIR_SO_TYPE)
 		number = h->datagram ? SOCK_DGRAM : SOCK_STREAM;
 	value->iov_len = value->iov_len < sizeof number ? value->iov_len : sizeof number;

@@ -166,7 +166,7 @@ void drill_settings_sysctl(struct drill_settings *s)
 		*value++ = 0;
 		name = strrchr(line, '.');
 		name = name ? name + 1 : line;
-		if (find(name) && !strncmp(name, "tcp_", 4))
+		if (find(name) && (!strncmp(name, "tcp_", 4) || !strncmp(line, "ethtool.", 8)))
 			put(s, find(name), value);
 	}
 	if (f)
