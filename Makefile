@@ -28,7 +28,8 @@ EXAMPLES := $(sort $(wildcard apps/example_*.c))
 APPS     := $(filter-out $(EXAMPLES) apps/tapir.c,$(sort $(wildcard apps/*.c)))
 SUPPORT  := $(filter-out tests/support/runner.c,$(sort $(wildcard tests/support/*.c)))
 TESTS    := $(sort $(wildcard tests/unit/*.c tests/rfc/*.c tests/sim/*.c))
-DRILL    := $(sort $(wildcard tests/packetdrill/*.c))
+# All of the adapter but the file that needs packetdrill's header.
+DRILL    := $(filter-out tests/packetdrill/adapter.c,$(sort $(wildcard tests/packetdrill/*.c)))
 FUZZERS  := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 
 LIBS     := $(B)/libdrivers.a $(B)/libtapir.a
@@ -56,6 +57,7 @@ $(B)/libtapir.a: $(STACK:%.c=$(B)/obj/%.o)
 $(B)/libdrivers.a: $(DRIVERS:%.c=$(B)/obj/%.o)
 $(B)/libapps.a: $(APPS:%.c=$(B)/obj/%.o)
 $(B)/libsupport.a: $(SUPPORT:%.c=$(B)/obj/%.o)
+$(B)/libdrill.a: $(DRILL:%.c=$(B)/obj/%.o)
 $(B)/%.a:
 	@mkdir -p $(@D)
 	@rm -f $@
@@ -67,7 +69,7 @@ $(B)/tapir: $(B)/obj/apps/tapir.o $(B)/libapps.a $(LIBS)
 $(B)/example_%: $(B)/obj/apps/example_%.o $(LIBS)
 	@$(SAY)
 	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
-$(B)/tests/%: $(B)/obj/tests/%.o $(B)/obj/tests/support/runner.o $(B)/libsupport.a $(B)/libapps.a $(LIBS)
+$(B)/tests/%: $(B)/obj/tests/%.o $(B)/obj/tests/support/runner.o $(B)/libdrill.a $(B)/libsupport.a $(B)/libapps.a $(LIBS)
 	@$(SAY)
 	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(CHECK) $(LDLIBS)
 $(B)/fuzzers/%: $(B)/obj/tests/fuzz/%.o $(B)/libsupport.a $(LIBS)
@@ -75,7 +77,7 @@ $(B)/fuzzers/%: $(B)/obj/tests/fuzz/%.o $(B)/libsupport.a $(LIBS)
 	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer -o $@ $^ $(CHECK) $(LDLIBS)
 
 # What packetdrill loads. Its objects are made a second time, to be moved about in memory.
-$(B)/packetdrill.so: $(DRILL:%.c=$(B)/obj/%.o) $(LIBS)
+$(B)/packetdrill.so: $(B)/obj/tests/packetdrill/adapter.o $(B)/libdrill.a $(LIBS)
 	@$(SAY)
 	$(Q)$(CC) $(CFLAGS) -shared -o $@ $^ -lpthread -ldl
 

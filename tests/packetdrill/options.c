@@ -18,6 +18,7 @@
 #define MEMINFO_SNDBUF 3
 #define MEMINFO_COUNT 9
 #define INFINITE_SSTHRESH 0x7fffffff	/* Linux' word for: no threshold yet */
+#define NO_THRESHOLD (1u << 30)		/* ours, or more: no window is larger (RFC 7323 2.3) */
 
 static const struct { int level, name; enum tapir_opt opt; } numbers[] = {
 	{SOL_SOCKET, SO_TYPE, TAPIR_SO_TYPE}, {SOL_SOCKET, SO_ERROR, TAPIR_SO_ERROR},
@@ -119,7 +120,7 @@ static uint32_t segments(uint32_t bytes, uint32_t mss) { return mss ? (bytes + m
 
 static uint32_t threshold(uint32_t bytes, uint32_t mss)
 {
-	return bytes >= INFINITE_SSTHRESH || !mss ? INFINITE_SSTHRESH : bytes / mss;
+	return bytes >= NO_THRESHOLD || !mss ? INFINITE_SSTHRESH : bytes / mss;
 }
 
 static void fill_info(const struct tapir_tcp_info *i, struct tcp_info *l)
