@@ -188,9 +188,23 @@ const char *tapir_tcp_state_name(enum tapir_tcp_state s);	/* "SYN-RECEIVED", as 
 
 enum tapir_tcp_timer {		/* the logical timers of one connection */
 	TAPIR_TIMER_RTO, TAPIR_TIMER_PERSIST, TAPIR_TIMER_DELACK, TAPIR_TIMER_KEEPALIVE, TAPIR_TIMER_FIN_WAIT_2,
-	TAPIR_TIMER_2MSL, TAPIR_TIMER_COUNT
+	TAPIR_TIMER_2MSL,
+	TAPIR_TIMER_TLP,	/* tail loss probe (RFC 8985 7) */
+	TAPIR_TIMER_REO,	/* the reordering window (RFC 8985 6.3) */
+	TAPIR_TIMER_PACE,	/* the next frame may leave */
+	TAPIR_TIMER_COUNT
 };
 const char *tapir_timer_name(enum tapir_tcp_timer timer);	/* "RTO" */
+
+/* Congestion control: how much may be under way. */
+enum tapir_cc {
+	TAPIR_CC_NEWRENO,	/* "newreno" or "reno": RFC 5681 3.1, RFC 6582 */
+	TAPIR_CC_CUBIC,		/* "cubic": RFC 9438 4 with HyStart++ (RFC 9406 4.2) */
+	TAPIR_CC_BBR,		/* "bbr": BBRv3 (draft-ietf-ccwg-bbr) */
+	TAPIR_CC_COUNT
+};
+const char *tapir_cc_name(enum tapir_cc cc);			/* "cubic" */
+int tapir_cc_parse(const char *name);				/* an enum tapir_cc, or TAPIR_EINVAL */
 
 /* One thing that happened, with its reason. The only way anything is reported from inside the stack. */
 enum tapir_event_kind {
@@ -284,10 +298,13 @@ struct tapir_config {
 					 * 9293 3.8.3 SHLD-11); TAPIR_TCP_RETRIES sets it for one socket */
 	uint8_t orphan_retries;		/* the same when no program holds the connection any more; default 8 */
 	uint16_t initial_window;	/* segments; default 10 (RFC 6928) */
+	enum tapir_cc congestion;	/* default TAPIR_CC_CUBIC; TAPIR_TCP_CONGESTION sets it for one socket */
+	bool pacing;			/* window controllers are paced, too (BBR always is); default no, see pace.c */
 	usec_t delack_us;		/* delayed ACK; 0: acknowledge each segment at once; default 40 ms (RFC 9293 3.8.6.3) */
 	uint16_t quickacks;		/* the first so many segments of a connection are acknowledged at once; default 16 */
 	bool timestamps;		/* RFC 7323 3; default yes */
 	bool sack;			/* RFC 2018 2; default yes */
+	bool tlp;			/* tail loss probes (RFC 8985 7); default yes */
 	bool window_scale;		/* RFC 7323 2; default yes */
 	bool nagle;			/* RFC 9293 3.7.4; default yes; TCP_NODELAY turns it off for one socket */
 	usec_t keepalive_idle_us;	/* default 2 h (RFC 9293 3.8.4 MUST-28) */
@@ -472,6 +489,7 @@ enum tapir_opt {
 	TAPIR_TCP_MAXSEG,		/* get: the effective send MSS */
 	TAPIR_TCP_RETRIES,		/* R2: retransmissions before ETIMEDOUT, 0 to 254; -1: for ever (RFC 9293 3.8.3
 					 * MUST-21); default config.retries2 */
+	TAPIR_TCP_CONGESTION,		/* an enum tapir_cc, also while sending; default config.congestion */
 };
 int tapir_setsockopt(struct tapir *t, tapir_sd sd, enum tapir_opt opt, int value);
 int tapir_getsockopt(struct tapir *t, tapir_sd sd, enum tapir_opt opt, int *value);
@@ -485,6 +503,7 @@ struct tapir_tcp_info {			/* STATUS (RFC 9293 3.10.6); the names of Linux' tcp_i
 	int soft_error;			/* since the last progress, without ending the connection: what ICMP reported (RFC 1122
 					 * 4.2.3.9), ETIMEDOUT after retries1 retransmissions (RFC 9293 3.8.3 SHLD-9); or 0 */
 	bool timestamps, sack;
+	const char *congestion;		/* the controller's name: "cubic" */
 };
 int tapir_tcp_info(struct tapir *t, tapir_sd sd, struct tapir_tcp_info *info);
 

@@ -120,7 +120,7 @@ static void update_ts_recent(struct tapir *t, struct tcp_conn *c, const struct t
 	c->ts.recent_us = t->now_us;
 }
 
-/* The SYN that brought us here, once more. With an ACK of ours it is figure 8's <SYN,ACK>: what remains without the SYN is
+/* The SYN that brought us here, once more. With an ACK of ours it is figure 7's <SYN,ACK>: what remains without the SYN is
  * new. Alone, our SYN-ACK was lost: it is owed again.
  * DEVIATES: RFC 9293 3.10.7.4 first (a bare ACK) because a peer in SYN-SENT can use nothing but a SYN-ACK. */
 static bool syn_again(struct tapir *t, struct tcp_conn *c, struct tcp_arrival *a)
@@ -187,7 +187,7 @@ static bool second_check_rst(struct tapir *t, struct tcp_conn *c, struct tcp_arr
 	return false;
 }
 
-/* Third: security and compartment. No datagram carries them here, so they match in every state (RFC 9293 A.1, MAY-1). */
+/* Third: security and compartment. No datagram carries them here, so they match in every state (RFC 9293 A.1). */
 static bool third_check_security(struct tapir *t, struct tcp_conn *c, struct tcp_arrival *a)
 {
 	(void)t;
@@ -271,6 +271,8 @@ static void update_send_window(struct tapir *t, struct tcp_conn *c, const struct
 	tcp_say_window(t, c);
 	if (wnd == 0 || !was_closed)
 		return;
+	if (c->rtt.probes)
+		tcp_all_is_lost(c, "RFC 9293 3.8.6.1: what the closed window refused");
 	c->rtt.probes = 0;
 	c->owed.probe = false;
 	tcp_timer_disarm(t, c, TAPIR_TIMER_PERSIST);
@@ -280,10 +282,8 @@ static void update_send_window(struct tapir *t, struct tcp_conn *c, const struct
 
 static void take_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg)
 {
-	if (seq_gt(seg->ack, c->snd.una))
-		tcp_on_new_ack(t, c, seg);
-	else if (is_duplicate_ack(c, seg))
-		tcp_on_dup_ack(t, c);
+	if (seq_geq(seg->ack, c->snd.una))
+		tcp_on_ack(t, c, seg, is_duplicate_ack(c, seg));
 	update_send_window(t, c, seg);
 	if (c->snd.wnd == 0)
 		tcp_timer_disarm(t, c, TAPIR_TIMER_RTO);	/* the persist timer takes over (RFC 9293 3.8.6.1) */
@@ -356,14 +356,14 @@ static bool sixth_check_urg(struct tapir *t, struct tcp_conn *c, struct tcp_arri
 	return true;
 }
 
-/* RFC 9293 3.8.6.3: at least every second full-sized segment (SHLD-18), and within 0.5 s (MUST-40). */
+/* RFC 9293 3.8.6.3: at least every second full-sized segment (SHLD-19), and within 0.5 s (MUST-40). */
 static void schedule_ack(struct tapir *t, struct tcp_conn *c)
 {
 	if (c->rcv.quick) {
 		c->rcv.quick--;
 		tcp_owe_ack(t, c, "the first segments are acknowledged at once (RFC 5681 4.2 allows it)");
 	} else if (t->cfg.delack_us == 0 || c->rcv.unacked >= 2u * c->rcv.mss) {
-		tcp_owe_ack(t, c, "RFC 9293 3.8.6.3 (SHLD-18): the second full-sized segment");
+		tcp_owe_ack(t, c, "RFC 9293 3.8.6.3 (SHLD-19): the second full-sized segment");
 	} else if (!tcp_timer_is_armed(c, TAPIR_TIMER_DELACK)) {
 		tcp_timer_arm(t, c, TAPIR_TIMER_DELACK, t->now_us + t->cfg.delack_us);
 	}

@@ -2,6 +2,7 @@
 #ifndef TCP_INTERNAL_H
 #define TCP_INTERNAL_H
 
+#include "rate.h"
 #include "tcp.h"
 
 #define TCP_DEFAULT_MSS 536	/* RFC 9293 3.7.1 (MUST-15) */
@@ -13,6 +14,21 @@ struct tcp_arrival {
 	seq_t iss_floor;		/* a TIME-WAIT that this SYN ended: the new ISS must lie above, if has_floor */
 	bool has_floor;
 	enum tapir_verdict verdict;	/* the segment's end, once a step has decided it */
+};
+
+/* What one ACK has told; built by sack.c, read by rack.c, recovery.c, undo.c. */
+struct tcp_delivery {
+	uint32_t acked, delivered, lost;	/* as in struct cc_sample */
+	uint32_t prior_flight;
+	uint32_t rtt_us, longest_us;		/* of the newest and of the oldest segment that it delivered and that was sent
+						 * once; CC_NONE: none, or SND.UNA moved over one that was sent again */
+	bool advanced;				/* SND.UNA moved */
+	bool sacked;				/* a SACK block told something new */
+	bool original;				/* text that was sent once, before the phase began, was delivered */
+	bool dsack;				/* the first block is a DSACK (RFC 2883 4) */
+	uint32_t dsack_bytes;
+	struct tcp_rate_ack rate_ack;
+	struct cc_rate rate;			/* what rate_ack came to */
 };
 
 /* --- conn.c: lifetime. A connection that reaches CLOSED without an owner goes back to the pool at once; its memory is not
@@ -57,15 +73,48 @@ void tcp_enter_time_wait(struct tapir *t, struct tcp_conn *c);
 bool tcp_time_wait_yields(const struct tcp_conn *c, const struct tcp_seg *seg);	/* RFC 6191: to this SYN */
 
 /* --- recovery.c: what an ACK means for loss and congestion --- */
-void tcp_on_new_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg);
-void tcp_on_dup_ack(struct tapir *t, struct tcp_conn *c);
+/* SEG.ACK is from SND.UNA to SND.MAX. duplicate: in the sense of RFC 5681 2. */
+void tcp_on_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg, bool duplicate);
 void tcp_on_rto(struct tapir *t, struct tcp_conn *c);
+void tcp_on_reo_timer(struct tapir *t, struct tcp_conn *c);
+void tcp_all_is_lost(struct tcp_conn *c, const char *why);	/* it is to be sent again; no sign of congestion in itself */
+/* Congestion without a loss to repair: once until what is outstanding now is acknowledged. */
+void tcp_reduce_window(struct tapir *t, struct tcp_conn *c, const char *why);
+/* Tells the controller that sending starts. initial_window in bytes; idle_us: see cc.h. */
+void tcp_cc_start(struct tapir *t, struct tcp_conn *c, uint32_t initial_window, usec_t idle_us);
+void tcp_cc_switch(struct tapir *t, struct tcp_conn *c, const struct cc_ops *to);
 uint32_t tcp_flight(const struct tcp_conn *c);			/* bytes sent and not acknowledged */
+uint32_t tcp_pipe(const struct tcp_conn *c);			/* of these, what is still in the network (RFC 6675 4) */
+
+/* --- sack.c: SND.UNA moves to SEG.ACK; the blocks arrive --- */
+void tcp_sack_advance(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg, struct tcp_delivery *d);
+void tcp_sack_blocks_arrive(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg, struct tcp_delivery *d);
+
+/* --- rack.c --- */
+void tcp_rack_on_delivered(struct tapir *t, struct tcp_conn *c, const struct tcp_sent *r, const struct tcp_seg *seg,
+			   struct tcp_delivery *d);
+void tcp_rack_on_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg, struct tcp_delivery *d);
+uint32_t tcp_rack_detect(struct tapir *t, struct tcp_conn *c);	/* marks what is lost by now: bytes */
+void tcp_rack_on_recovery_end(struct tcp_sender *s);
+void tcp_tlp_schedule(struct tapir *t, struct tcp_conn *c);	/* after sending new text, and after an ACK */
+bool tcp_tlp_on_ack(struct tcp_conn *c, const struct tcp_seg *seg, const struct tcp_delivery *d);
+
+/* --- prr.c --- */
+void tcp_prr_begin(struct tcp_sender *s, uint32_t flight);
+void tcp_prr_on_ack(struct tcp_conn *c, const struct tcp_delivery *d);
+void tcp_prr_on_sent(struct tcp_sender *s, uint32_t bytes);
+
+/* --- undo.c --- */
+void tcp_undo_begin(struct tcp_conn *c);			/* remembers what a reduction is about to change */
+void tcp_undo_on_retransmit(struct tapir *t, struct tcp_conn *c, uint32_t bytes);
+/* Puts it back if this ACK proves that nothing was lost: the reason; else NULL. */
+const char *tcp_undo_on_ack(struct tcp_conn *c, const struct tcp_seg *seg, const struct tcp_delivery *d);
 
 /* --- rtt.c --- */
 void tcp_rtt_init(struct tapir *t, struct tcp_conn *c);
 void tcp_rtt_sample(struct tapir *t, struct tcp_conn *c, uint32_t rtt_us);
-void tcp_rtt_on_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg);
+/* An ACK of something new; rtt_us: of what it delivered, or CC_NONE. */
+void tcp_rtt_on_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg, uint32_t rtt_us);
 uint32_t tcp_ts_now(const struct tapir *t, const struct tcp_conn *c);	/* TSval: milliseconds and the offset */
 
 /* --- reass.c --- */
@@ -96,9 +145,16 @@ void tcp_reset_conn(struct tapir *t, const struct tcp_conn *c, seq_t at);	/* <SE
 /* --- timeout.c --- */
 void tcp_timer_arm(struct tapir *t, struct tcp_conn *c, enum tapir_tcp_timer timer, usec_t due_us);
 void tcp_timer_disarm(struct tapir *t, struct tcp_conn *c, enum tapir_tcp_timer timer);
+/* USEC_NEVER: it is not armed. */
+static inline usec_t tcp_timer_due(const struct tcp_conn *c, enum tapir_tcp_timer timer)
+{
+	if (timer < TCP_CONN_TIMERS)
+		return c->due_us[timer];
+	return c->sender ? c->sender->due_us[timer - TCP_CONN_TIMERS] : USEC_NEVER;
+}
 static inline bool tcp_timer_is_armed(const struct tcp_conn *c, enum tapir_tcp_timer timer)
 {
-	return c->due_us[timer] != USEC_NEVER;
+	return tcp_timer_due(c, timer) != USEC_NEVER;
 }
 void tcp_timer_fire(struct tapir *t, struct timer *timer);
 

@@ -51,8 +51,16 @@ void tcp_take_syn_options(struct tapir *t, struct tcp_conn *c, const struct tcp_
 void tcp_established(struct tapir *t, struct tcp_conn *c)
 {
 	/* RFC 5681 3.1: a lost SYN or SYN-ACK means an initial window of one segment. */
-	c->cc.ops->init(&c->cc, c->snd.mss, c->rtt.backoff ? 1 : t->cfg.initial_window);
-	c->loss.recover = c->iss;
+	uint32_t window = c->snd.mss * (c->rtt.backoff ? 1u : t->cfg.initial_window);
+
+	c->cc.ssthresh = CC_WINDOW_MAX;
+	if (tcp_sender_get(t, c)) {
+		tcp_cc_start(t, c, window, 0);
+		if (!c->sender->first)
+			tcp_sender_idle(t, c);
+	} else {
+		c->cc.cwnd = window;
+	}
 	tcp_set_keepalive(t, c, c->keepalive);
 }
 
@@ -63,6 +71,7 @@ static void inherit(struct tcp_conn *c, const struct tcp_listener *l)
 	c->ttl = l->ttl;
 	c->tos = l->tos;
 	c->retries = l->retries;
+	c->cc.ops = cc_of((enum tapir_cc)l->congestion);
 	c->nodelay = l->nodelay;
 	c->keepalive = l->keepalive;
 }
