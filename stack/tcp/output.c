@@ -141,10 +141,11 @@ static uint32_t text_offset(const struct tcp_conn *c, seq_t at)
 	return from_una - (from_una && tcp_syn_unacked(c) ? 1 : 0);
 }
 
-/* RFC 9293 3.7.4 (SHLD-7): a short segment waits while anything is unacknowledged. */
+/* RFC 9293 3.7.4 (SHLD-7) and A.3: a short segment waits while another one is unacknowledged. The end of a write that is
+ * longer than a segment does not wait for its beginning. */
 static bool nagle_holds(const struct tapir *t, const struct tcp_conn *c)
 {
-	return t->cfg.nagle && !c->nodelay && !c->fin_queued && text_offset(c, c->snd.max) > 0;
+	return t->cfg.nagle && !c->nodelay && !c->fin_queued && text_offset(c, c->snd.max) > 0 && c->snd.short_out;
 }
 
 /* How much of `unsent` the sender's rules against silly windows let go now (RFC 9293 3.8.6.2.1, MUST-38). */
@@ -440,8 +441,10 @@ static void add_text(const struct tcp_conn *c, struct plan *p, struct tapir_out 
 	if (got < p->len)		/* more pieces than slices: the rest goes with the next frame */
 		p->flags &= (uint8_t)~TCP_FIN;
 	p->len = got;
-	if (seq_eq(seq_add(p->at, got), tcp_fin_seq(c)))
-		p->flags |= TCP_PSH;	/* RFC 9293 3.9.1.2 (MUST-60): the last of what the user has sent */
+	/* RFC 9293 3.9.1.2 (MUST-61): the last of what the user has sent. And the last segment of those that the driver cuts a
+	 * large frame into, so that a receiver that gathers segments passes them on at once. */
+	if (seq_eq(seq_add(p->at, got), tcp_fin_seq(c)) || got > segment_text_max(c))
+		p->flags |= TCP_PSH;
 }
 
 static void emit(struct tapir *t, struct tcp_conn *c, struct plan *p, struct tapir_out *out)
@@ -544,6 +547,7 @@ static void sent_sequence(struct tapir *t, struct tcp_conn *c, const struct plan
 		sent_again(t, c, p, len);
 		c->snd.nxt = c->snd.max;
 	} else if (seq_gt(end, c->snd.max)) {
+		c->snd.short_out = p->len % segment_text_max(c) != 0 || (c->snd.short_out && tcp_flight(c) > 0);
 		tcp_sent_new(t, c, p->at, end);
 		c->snd.nxt = c->snd.max = end;
 	} else {
