@@ -27,17 +27,20 @@ DRIVERS  := $(sort $(wildcard drivers/*.c))
 EXAMPLES := $(sort $(wildcard apps/example_*.c))
 APPS     := $(filter-out $(EXAMPLES) apps/tapir.c,$(sort $(wildcard apps/*.c)))
 SUPPORT  := $(filter-out tests/support/runner.c,$(sort $(wildcard tests/support/*.c)))
-TESTS    := $(sort $(wildcard tests/unit/*.c tests/rfc/*.c tests/sim/*.c))
+TESTS    := $(sort $(wildcard tests/unit/*.c tests/rfc/*.c tests/sim/test_*.c))
 FUZZERS  := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 
 LIBS     := $(B)/libdrivers.a $(B)/libtapir.a
 PROGRAMS := $(B)/tapir $(EXAMPLES:apps/%.c=$(B)/%)
 
 # V=1 shows whole commands.
+# What make sim runs.
+SIM := 1-20
+
 Q   := $(if $(V),,@)
 SAY  = mkdir -p $(@D); echo '  $(CC) $@'
 
-.PHONY: all sanitized tests-built fuzzers fuzzers-built clang run test check interop fuzz clean help
+.PHONY: all sanitized tests-built fuzzers fuzzers-built clang run test check sim interop fuzz clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -69,6 +72,9 @@ $(B)/example_%: $(B)/obj/apps/example_%.o $(LIBS)
 $(B)/tests/%: $(B)/obj/tests/%.o $(B)/obj/tests/support/runner.o $(B)/libsupport.a $(B)/libapps.a $(LIBS)
 	@$(SAY)
 	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(CHECK) $(LDLIBS)
+$(B)/sim: $(B)/obj/tests/sim/net.o $(B)/libsupport.a $(B)/libapps.a $(LIBS)
+	@$(SAY)
+	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(CHECK) $(LDLIBS)
 $(B)/fuzzers/%: $(B)/obj/tests/fuzz/%.o $(B)/libsupport.a $(LIBS)
 	@$(SAY)
 	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer -o $@ $^ $(CHECK) $(LDLIBS)
@@ -95,6 +101,8 @@ test: sanitized
 check:
 	@scripts/deps check
 	+@MAKE="$(MAKE)" scripts/run-tests check
+sim: $(B)/sim
+	@$(B)/sim $(SIM)
 interop: all sanitized
 	@scripts/run-tests interop
 fuzz: fuzzers
@@ -108,6 +116,7 @@ help:
 	@echo 'make run        installs what is missing, builds, shows the stack at work, then a shell beside it'
 	@echo 'make check      installs what is missing, builds with sanitizers, runs every test'
 	@echo 'make test       the quick rings: unit, rfc, and sim with few seeds'
+	@echo 'make sim        the simulator: SIM="1-100", SIM="--flows 4 --cc newreno --loss 1% 1"; build/sim --help says more'
 	@echo 'make interop    only the tests against the kernel and the real tools; CASE=name for one'
 	@echo 'make fuzz       libFuzzer on every fuzz target; FUZZ_SECONDS=60 for each'
 	@echo 'make sanitized  everything and the tests, with sanitizers, in build/san'
