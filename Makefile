@@ -28,19 +28,21 @@ EXAMPLES := $(sort $(wildcard apps/example_*.c))
 APPS     := $(filter-out $(EXAMPLES) apps/tapir.c,$(sort $(wildcard apps/*.c)))
 SUPPORT  := $(filter-out tests/support/runner.c,$(sort $(wildcard tests/support/*.c)))
 TESTS    := $(sort $(wildcard tests/unit/*.c tests/rfc/*.c tests/sim/test_*.c))
+VERSUS   := $(sort $(wildcard tests/versus/*.c))
 FUZZERS  := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 
 LIBS     := $(B)/libdrivers.a $(B)/libtapir.a
 PROGRAMS := $(B)/tapir $(EXAMPLES:apps/%.c=$(B)/%)
 
 # V=1 shows whole commands.
-# What make sim runs.
-SIM := 1-20
+# What make sim and make versus are told.
+SIM  := 1-20
+ARGS :=
 
 Q   := $(if $(V),,@)
 SAY  = mkdir -p $(@D); echo '  $(CC) $@'
 
-.PHONY: all sanitized tests-built fuzzers fuzzers-built clang run test check sim interop fuzz clean help
+.PHONY: all sanitized tests-built fuzzers fuzzers-built clang run test check sim versus interop fuzz clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -75,6 +77,9 @@ $(B)/tests/%: $(B)/obj/tests/%.o $(B)/obj/tests/support/runner.o $(B)/libsupport
 $(B)/sim: $(B)/obj/tests/sim/net.o $(B)/libsupport.a $(B)/libapps.a $(LIBS)
 	@$(SAY)
 	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(CHECK) $(LDLIBS)
+$(B)/versus/%: $(B)/obj/tests/versus/%.o $(B)/libsupport.a $(B)/libapps.a $(LIBS)
+	@$(SAY)
+	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(CHECK) $(LDLIBS)
 $(B)/fuzzers/%: $(B)/obj/tests/fuzz/%.o $(B)/libsupport.a $(LIBS)
 	@$(SAY)
 	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer -o $@ $^ $(CHECK) $(LDLIBS)
@@ -82,7 +87,7 @@ $(B)/fuzzers/%: $(B)/obj/tests/fuzz/%.o $(B)/libsupport.a $(LIBS)
 # The same rules again in another folder with other flags.
 sanitized:
 	@$(MAKE) --no-print-directory B=$(SAN) $(SAN_OPT) EXTRA_CFLAGS="$(SAN_FLAG)" all tests-built
-tests-built: $(TESTS:%.c=$(B)/%)
+tests-built: $(TESTS:%.c=$(B)/%) $(B)/sim $(VERSUS:tests/%.c=$(B)/%)
 fuzzers:
 	@$(MAKE) --no-print-directory B=$(FZ) CC=$(CLANG) $(SAN_OPT) \
 		EXTRA_CFLAGS="-fsanitize=fuzzer-no-link $(SAN_FLAG)" fuzzers-built
@@ -103,6 +108,8 @@ check:
 	+@MAKE="$(MAKE)" scripts/run-tests check
 sim: $(B)/sim
 	@$(B)/sim $(SIM)
+versus: $(VERSUS:tests/%.c=$(B)/%)
+	@tests/versus/run $(ARGS)
 interop: all sanitized
 	@scripts/run-tests interop
 fuzz: fuzzers
@@ -117,6 +124,7 @@ help:
 	@echo 'make check      installs what is missing, builds with sanitizers, runs every test'
 	@echo 'make test       the quick rings: unit, rfc, and sim with few seeds'
 	@echo 'make sim        the simulator: SIM="1-100", SIM="--flows 4 --cc newreno --loss 1% 1"; build/sim --help says more'
+	@echo 'make versus     as root: the kernel and the stack over the same bottlenecks; ARGS=--quick (docs/versus.md)'
 	@echo 'make interop    only the tests against the kernel and the real tools; CASE=name for one'
 	@echo 'make fuzz       libFuzzer on every fuzz target; FUZZ_SECONDS=60 for each'
 	@echo 'make sanitized  everything and the tests, with sanitizers, in build/san'

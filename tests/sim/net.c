@@ -304,14 +304,17 @@ static void print_flows(const struct sim *s, const struct scenario *c, usec_t en
 	struct sums sums = {.flows = 0};
 
 	printf("seed %llu: %u flows over %.3g Mbit/s, a queue of %u KB%s, %.3g s\n", (unsigned long long)s->plan.seed,
-	       c->flows, (double)line->rate_bps / 1e6, line->queue_bytes / 1000, line->codel ? " with CoDel" : "", (double)c->time_us / 1e6);
+	       c->flows, (double)line->rate_bps / 1e6, line->queue_bytes / 1000, line->codel ? " with CoDel" : "",
+	       (double)c->time_us / 1e6);
 	printf("  flow %-8s goodput Mb/s  flight KB  at most KB  segments  resent  spurious   RTT ms\n", "cc");
 	for (uint32_t i = 0; i < c->flows; i++)
 		print_flow(s, i, end_us, &sums);
-	printf("  together %.3f Mb/s, %.1f %% of the line; Jain %.3f; resent %.2f %%, spurious %.2f %%; frames lost %llu, queue "
-	       "full %llu, shed %llu, marked %llu\n", sums.goodput, percent(sums.goodput, (double)line->rate_bps / 1e6), jain(&sums),
-	       percent(sums.resent, sums.segments), percent(sums.spurious, sums.segments), (unsigned long long)stats.lost,
-	       (unsigned long long)stats.overflowed, (unsigned long long)stats.shed, (unsigned long long)stats.marked);
+	printf("  together %.3f Mb/s, %.1f %% of the line; Jain %.3f; resent %.2f %%, spurious %.2f %%\n", sums.goodput,
+	       percent(sums.goodput, (double)line->rate_bps / 1e6), jain(&sums), percent(sums.resent, sums.segments),
+	       percent(sums.spurious, sums.segments));
+	printf("  the bottleneck lost %llu frames, found its queue full for %llu, shed %llu, marked %llu\n",
+	       (unsigned long long)stats.lost, (unsigned long long)stats.overflowed, (unsigned long long)stats.shed,
+	       (unsigned long long)stats.marked);
 }
 
 static void print_network(const struct sim *s)

@@ -9,5 +9,5 @@ const uint32_t sim_cc_count = sizeof sim_cc_names / sizeof sim_cc_names[0];
 bool sim_cc_set(struct tapir *t, tapir_sd sd, const char *name)
 {
 	(void)t, (void)sd;
-	return strcmp(name, sim_cc_names[0]) == 0;
+	return strcmp(name, "newreno") == 0 || strcmp(name, "reno") == 0;
 }
