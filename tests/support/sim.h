@@ -193,13 +193,6 @@ bool sim_net_is_empty(const struct sim_net *n);
 struct fault_stats sim_net_stats(const struct sim_net *n, uint8_t trunk);
 void sim_net_free(struct sim_net *n);
 
-/* --- sim_cc.c --- */
-
-/* The congestion controllers that a plan may name. */
-extern const char *const sim_cc_names[];
-extern const uint32_t sim_cc_count;
-bool sim_cc_set(struct tapir *t, tapir_sd sd, const char *name);	/* false: there is no such controller */
-
 /* --- sim_world.c, continued --- */
 
 struct sim_wire;

@@ -165,7 +165,7 @@ static void plan_conns(struct sim_plan *p, struct sim_rng *r)
 			if (c->side[side].total > left)
 				c->side[side].total = left;
 			total += c->side[side].total;
-			c->side[side].cc = sim_cc_names[sim_below(r, sim_cc_count)];
+			c->side[side].cc = tapir_cc_name((enum tapir_cc)sim_below(r, TAPIR_CC_COUNT));
 		}
 		if (c->side[0].end >= SIM_END_ABORT || c->side[1].end >= SIM_END_ABORT)
 			c->side[0].end_after = c->side[1].end_after = sim_below(r, c->side[0].total + c->side[1].total + 1);

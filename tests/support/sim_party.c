@@ -136,7 +136,7 @@ static void set_options(struct sim *s, struct sim_party *p)
 		tapir_setsockopt(t, p->sd, TAPIR_SO_SNDBUF, (int)side->sndbuf);
 	if (side->rcvbuf)
 		tapir_setsockopt(t, p->sd, TAPIR_SO_RCVBUF, (int)side->rcvbuf);
-	if (side->cc && !sim_cc_set(t, p->sd, side->cc))
+	if (side->cc && tapir_setsockopt(t, p->sd, TAPIR_TCP_CONGESTION, tapir_cc_parse(side->cc)))
 		sim_fail(s, "there is no congestion control named %s", side->cc);
 }
 

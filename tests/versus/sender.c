@@ -8,7 +8,6 @@
 #include "apps/values.h"
 #include "drivers/loop.h"
 #include "drivers/net.h"
-#include "tests/support/sim.h"
 
 #define CHUNK 65536u
 #define SNDBUF (4 * 1024 * 1024)	/* as net.ipv4.tcp_wmem allows the kernel */
@@ -74,7 +73,7 @@ static int run(struct sender *s, const char *peer_text, const char *cc)
 		return complain(peer_text, "wanted PEER:PORT");
 	loop_on_ready(s->loop, on_ready, s);
 	s->sd = tapir_socket(t, TAPIR_SOCK_STREAM);
-	if (!sim_cc_set(t, s->sd, cc))
+	if (tapir_setsockopt(t, s->sd, TAPIR_TCP_CONGESTION, tapir_cc_parse(cc)) < 0)
 		return NO_SUCH_CC;
 	s->code = tapir_connect(t, s->sd, &peer);
 	if (s->code != TAPIR_EINPROGRESS)
