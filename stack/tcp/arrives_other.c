@@ -256,14 +256,16 @@ static bool is_duplicate_ack(const struct tcp_conn *c, const struct tcp_seg *seg
 	       seg->wnd << c->snd.shift == c->snd.wnd;
 }
 
-/* "SND.WND, SND.WL1, SND.WL2": only a segment newer than the last to set it may set the window. */
+/* "SND.WND, SND.WL1, SND.WL2": only a segment newer than the last to set it may set the window.
+ * DEVIATES: RFC 9293 3.10.7.4 fifth (SND.WL1 < SEG.SEQ first) because a retransmission has an old SEG.SEQ and yet may be the first
+ * to bring a SEG.ACK: without its window SND.UNA would move on, and the right edge of the old one with it. */
 static void update_send_window(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg)
 {
 	uint32_t wnd = seg->wnd << c->snd.shift;
 	bool was_closed = c->snd.wnd == 0;
 
-	if (!seq_leq(c->snd.una, seg->ack) || seq_gt(c->snd.wl1, seg->seq) ||
-	    (seq_eq(c->snd.wl1, seg->seq) && seq_gt(c->snd.wl2, seg->ack)))
+	if (!seq_leq(c->snd.una, seg->ack) || seq_gt(c->snd.wl2, seg->ack) ||
+	    (seq_eq(c->snd.wl2, seg->ack) && seq_gt(c->snd.wl1, seg->seq)))
 		return;
 	c->snd.wl1 = seg->seq;
 	c->snd.wl2 = seg->ack;
