@@ -48,6 +48,7 @@ static void defaults_of_tcp(struct tapir_config *c)
 	c->retries2 = 15;
 	c->orphan_retries = 8;
 	c->initial_window = 10;
+	c->congestion = TAPIR_CC_CUBIC;
 	c->delack_us = 40 * TAPIR_MS;
 	c->quickacks = 16;
 	c->timestamps = c->sack = c->tlp = c->window_scale = c->nagle = true;
@@ -106,7 +107,8 @@ static bool tcp_is_possible(const struct tapir_config *c)
 	const uint32_t most = 1u << 30;		/* RFC 7323 2.3: no window is larger */
 
 	return c->sndbuf >= 1024 && c->sndbuf <= most && c->rcvbuf >= 1024 && c->rcvbuf <= most && c->backlog &&
-	       c->port_first && c->port_first <= c->port_last && c->initial_window && c->isn >= -1 && c->isn <= UINT32_MAX;
+	       c->port_first && c->port_first <= c->port_last && c->initial_window &&
+	       (unsigned)c->congestion < TAPIR_CC_COUNT && c->isn >= -1 && c->isn <= UINT32_MAX;
 }
 
 bool config_is_possible(const struct tapir_config *c)

@@ -196,6 +196,16 @@ enum tapir_tcp_timer {		/* the logical timers of one connection */
 };
 const char *tapir_timer_name(enum tapir_tcp_timer timer);	/* "RTO" */
 
+/* Congestion control: how much may be under way. */
+enum tapir_cc {
+	TAPIR_CC_NEWRENO,	/* "newreno" or "reno": RFC 5681 3.1, RFC 6582 */
+	TAPIR_CC_CUBIC,		/* "cubic": RFC 9438 4 with HyStart++ (RFC 9406 4.2) */
+	TAPIR_CC_BBR,		/* "bbr": BBRv3 (draft-ietf-ccwg-bbr) */
+	TAPIR_CC_COUNT
+};
+const char *tapir_cc_name(enum tapir_cc cc);			/* "cubic" */
+int tapir_cc_parse(const char *name);				/* an enum tapir_cc, or TAPIR_EINVAL */
+
 /* One thing that happened, with its reason. The only way anything is reported from inside the stack. */
 enum tapir_event_kind {
 	TAPIR_EV_VERDICT,	/* a frame's end: u.verdict */
@@ -288,6 +298,8 @@ struct tapir_config {
 					 * 9293 3.8.3 SHLD-11); TAPIR_TCP_RETRIES sets it for one socket */
 	uint8_t orphan_retries;		/* the same when no program holds the connection any more; default 8 */
 	uint16_t initial_window;	/* segments; default 10 (RFC 6928) */
+	enum tapir_cc congestion;	/* default TAPIR_CC_CUBIC; TAPIR_TCP_CONGESTION sets it for one socket */
+	bool pacing;			/* window controllers are paced, too (BBR always is); default no, see pace.c */
 	usec_t delack_us;		/* delayed ACK; 0: acknowledge each segment at once; default 40 ms (RFC 9293 3.8.6.3) */
 	uint16_t quickacks;		/* the first so many segments of a connection are acknowledged at once; default 16 */
 	bool timestamps;		/* RFC 7323 3; default yes */
@@ -477,6 +489,7 @@ enum tapir_opt {
 	TAPIR_TCP_MAXSEG,		/* get: the effective send MSS */
 	TAPIR_TCP_RETRIES,		/* R2: retransmissions before ETIMEDOUT, 0 to 254; -1: for ever (RFC 9293 3.8.3
 					 * MUST-21); default config.retries2 */
+	TAPIR_TCP_CONGESTION,		/* an enum tapir_cc, also while sending; default config.congestion */
 };
 int tapir_setsockopt(struct tapir *t, tapir_sd sd, enum tapir_opt opt, int value);
 int tapir_getsockopt(struct tapir *t, tapir_sd sd, enum tapir_opt opt, int *value);
@@ -490,6 +503,7 @@ struct tapir_tcp_info {			/* STATUS (RFC 9293 3.10.6); the names of Linux' tcp_i
 	int soft_error;			/* since the last progress, without ending the connection: what ICMP reported (RFC 1122
 					 * 4.2.3.9), ETIMEDOUT after retries1 retransmissions (RFC 9293 3.8.3 SHLD-9); or 0 */
 	bool timestamps, sack;
+	const char *congestion;		/* the controller's name: "cubic" */
 };
 int tapir_tcp_info(struct tapir *t, tapir_sd sd, struct tapir_tcp_info *info);
 

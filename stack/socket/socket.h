@@ -26,6 +26,7 @@ struct socket_options {
 	uint32_t sndbuf, rcvbuf;
 	uint8_t ttl, tos;
 	uint8_t retries;		/* R2; UINT8_MAX: for ever */
+	uint8_t congestion;		/* enum tapir_cc */
 	bool nodelay, keepalive, reuse, broadcast;
 	bool abort_on_close;		/* SO_LINGER 0 */
 };

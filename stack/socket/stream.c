@@ -16,6 +16,7 @@ void stream_apply_options(struct tapir *t, struct socket *s)
 	l->ttl = s->opt.ttl;
 	l->tos = s->opt.tos;
 	l->retries = s->opt.retries;
+	l->congestion = s->opt.congestion;
 	l->nodelay = s->opt.nodelay;
 	l->keepalive = s->opt.keepalive;
 	if (!c)
@@ -25,6 +26,7 @@ void stream_apply_options(struct tapir *t, struct socket *s)
 	c->ttl = s->opt.ttl;
 	c->tos = s->opt.tos;
 	c->retries = s->opt.retries;
+	tcp_set_congestion(t, c, (enum tapir_cc)s->opt.congestion);
 	if (c->nodelay != s->opt.nodelay)
 		tcp_set_nodelay(t, c, s->opt.nodelay);
 	if (c->keepalive != s->opt.keepalive)

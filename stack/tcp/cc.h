@@ -13,6 +13,7 @@
 #define CC_PRIV 256u
 #define CC_NONE UINT32_MAX		/* an RTT that was not measured */
 #define CC_WINDOW_MAX (1u << 30)	/* keeps every sum of windows within 32 bits */
+#define CC_LOSS_PERCENT 2u		/* a round that loses more has put too much in flight (BBR.LossThresh) */
 
 struct cc {
 	const struct cc_ops *ops;
@@ -20,15 +21,27 @@ struct cc {
 	uint64_t pacing_rate;		/* bytes a second; 0: the controller leaves pacing to pace.c */
 };
 
+/* A run of bytes that was taken for lost, and how it was when it left. */
+struct cc_lost {
+	uint32_t bytes;			/* 0: there is none */
+	uint32_t tx_flight, lost;	/* as in struct cc_rate: in flight when it left, and lost since then, itself included */
+	bool app_limited;
+};
+
 /* One delivery-rate sample (draft-ietf-ccwg-bbr 4.1): made by rate.c for controllers that want it. */
 struct cc_rate {
 	uint64_t delivered;		/* bytes delivered between the two ends of the sample; 0: there is no sample */
 	uint64_t prior_delivered;	/* the connection's count of delivered bytes when the segment left */
 	uint64_t total_delivered, total_lost;	/* the connection's counts now */
-	usec_t interval_us;
+	usec_t interval_us;		/* 0: too short to be believed, there is no rate */
 	uint32_t tx_flight;		/* bytes in flight when the segment left */
 	uint32_t lost;			/* bytes lost since then */
+	uint32_t lost_runs;		/* how many runs of adjacent bytes total_lost is made of */
 	bool app_limited;
+	bool no_sack;			/* the peer gives no SACKs: of several losses in a round only the first can be seen */
+	/* The first run that made the loss since it left more than CC_LOSS_PERCENT of what was in flight; since the sample
+	 * before this one. */
+	struct cc_lost excess;
 };
 
 /* What one event (an ACK, a timeout, the start of sending) told, in bytes and microseconds. */
@@ -60,6 +73,8 @@ struct cc_ops {
 	bool paces_itself;		/* sets pacing_rate, and cwnd in recovery, too (BBR) */
 	/* Sending starts: first of all (cwnd 0: set it), or again after the connection was idle for idle_us. */
 	void (*start)(struct cc *cc, void *priv, const struct cc_sample *s, usec_t idle_us);
+	/* Something was delivered. In fast recovery PRR moves cwnd instead, and this is called only if paces_itself; after a
+	 * timeout (s->recovery) it is called. */
 	void (*on_ack)(struct cc *cc, void *priv, const struct cc_sample *s);
 	/* again: a timeout for what timed out before (RFC 5681 3.1: ssthresh stays). */
 	void (*on_congestion)(struct cc *cc, void *priv, const struct cc_sample *s, enum cc_signal signal, bool again);
@@ -69,7 +84,11 @@ struct cc_ops {
 };
 
 extern const struct cc_ops cc_newreno, cc_cubic, cc_bbr;
+const struct cc_ops *cc_of(enum tapir_cc number);
 /* The controller of that name ("reno" and "newreno", "cubic", "bbr"); NULL: there is none. */
 const struct cc_ops *cc_find(const char *name);
+/* A connection changes its controller. cwnd and ssthresh stay; what the old one remembered is worth nothing to the new one.
+ * Without priv, or before the handshake (cwnd 0), start() is still to come. */
+void cc_switch(struct cc *cc, void *priv, const struct cc_ops *to, const struct cc_sample *s);
 
 #endif

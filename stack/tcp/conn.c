@@ -109,7 +109,7 @@ struct tcp_conn *tcp_conn_new(struct tapir *t, enum tcp_state state)
 	c->rcvbuf = t->cfg.rcvbuf;
 	c->rcv.quick = t->cfg.quickacks;
 	c->rcv.mss = TCP_DEFAULT_MSS;
-	c->cc.ops = &cc_newreno;
+	c->cc.ops = cc_of(t->cfg.congestion);
 	c->last_in_us = c->last_out_us = t->now_us;
 	tcp_rtt_init(t, c);
 	return c;

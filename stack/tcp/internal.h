@@ -2,6 +2,7 @@
 #ifndef TCP_INTERNAL_H
 #define TCP_INTERNAL_H
 
+#include "rate.h"
 #include "tcp.h"
 
 #define TCP_DEFAULT_MSS 536	/* RFC 9293 3.7.1 (MUST-15) */
@@ -13,6 +14,21 @@ struct tcp_arrival {
 	seq_t iss_floor;		/* a TIME-WAIT that this SYN ended: the new ISS must lie above, if has_floor */
 	bool has_floor;
 	enum tapir_verdict verdict;	/* the segment's end, once a step has decided it */
+};
+
+/* What one ACK has told; built by sack.c, read by rack.c, recovery.c, undo.c. */
+struct tcp_delivery {
+	uint32_t acked, delivered, lost;	/* as in struct cc_sample */
+	uint32_t prior_flight;
+	uint32_t rtt_us, longest_us;		/* of the newest and of the oldest segment that it delivered and that was sent
+						 * once; CC_NONE: none, or SND.UNA moved over one that was sent again */
+	bool advanced;				/* SND.UNA moved */
+	bool sacked;				/* a SACK block told something new */
+	bool original;				/* text that was sent once, before the phase began, was delivered */
+	bool dsack;				/* the first block is a DSACK (RFC 2883 4) */
+	uint32_t dsack_bytes;
+	struct tcp_rate_ack rate_ack;
+	struct cc_rate rate;			/* what rate_ack came to */
 };
 
 /* --- conn.c: lifetime. A connection that reaches CLOSED without an owner goes back to the pool at once; its memory is not
@@ -66,6 +82,7 @@ void tcp_all_is_lost(struct tcp_conn *c, const char *why);	/* it is to be sent a
 void tcp_reduce_window(struct tapir *t, struct tcp_conn *c, const char *why);
 /* Tells the controller that sending starts. initial_window in bytes; idle_us: see cc.h. */
 void tcp_cc_start(struct tapir *t, struct tcp_conn *c, uint32_t initial_window, usec_t idle_us);
+void tcp_cc_switch(struct tapir *t, struct tcp_conn *c, const struct cc_ops *to);
 uint32_t tcp_flight(const struct tcp_conn *c);			/* bytes sent and not acknowledged */
 uint32_t tcp_pipe(const struct tcp_conn *c);			/* of these, what is still in the network (RFC 6675 4) */
 

@@ -71,6 +71,7 @@ static void inherit(struct tcp_conn *c, const struct tcp_listener *l)
 	c->ttl = l->ttl;
 	c->tos = l->tos;
 	c->retries = l->retries;
+	c->cc.ops = cc_of((enum tapir_cc)l->congestion);
 	c->nodelay = l->nodelay;
 	c->keepalive = l->keepalive;
 }

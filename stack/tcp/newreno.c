@@ -6,6 +6,7 @@
 
 struct newreno {
 	uint32_t acked;			/* RFC 3465 2.1: bytes_acked */
+	uint32_t held;			/* window_credit's */
 };
 _Static_assert(sizeof(struct newreno) <= CC_PRIV, "a controller's memory is CC_PRIV bytes");
 
@@ -14,7 +15,7 @@ static void newreno_start(struct cc *cc, void *priv, const struct cc_sample *s, 
 	struct newreno *r = priv;
 
 	if (window_start(cc, s, idle_us))
-		r->acked = 0;
+		r->acked = r->held = 0;
 }
 
 /* RFC 3465 2.1: one segment for each window of bytes. An ACK for more than a window (it had been larger) is not worth two. */
@@ -32,7 +33,7 @@ static void avoid(struct cc *cc, struct newreno *r, uint32_t mss, uint32_t credi
 static void newreno_on_ack(struct cc *cc, void *priv, const struct cc_sample *s)
 {
 	struct newreno *r = priv;
-	uint32_t credit = window_credit(s);
+	uint32_t credit = window_credit(&r->held, s);
 
 	/* RFC 7661: a window that was not used is not known to be good. After a timeout all that is lost waits for the window. */
 	if (!credit || !cc->cwnd || (!s->cwnd_limited && !s->recovery))
@@ -47,7 +48,7 @@ static void newreno_on_congestion(struct cc *cc, void *priv, const struct cc_sam
 	struct newreno *r = priv;
 
 	window_cut(cc, s, &(struct window_cut){signal, again, 5});
-	r->acked = 0;
+	r->acked = r->held = 0;
 }
 
 const struct cc_ops cc_newreno = {

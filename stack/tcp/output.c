@@ -5,6 +5,7 @@
  * plans is: what was lost, duplicate ACKs, new text within both windows, probes, and last an ACK that found no segment to
  * ride on (MUST-58, MUST-59: after everything that arrived was processed). */
 #include "internal.h"
+#include "pace.h"
 
 #define GSO_TEXT_MAX (65535u - IPV4_HEADER - TCP_HEADER_MAX)	/* an IP datagram, before the kernel or the NIC cuts it up */
 #define IP_TCP_HEADERS (IPV4_HEADER + TCP_HEADER)
@@ -110,12 +111,26 @@ static uint32_t segment_text_max(const struct tcp_conn *c)
 	return c->snd.mss - (blocks ? SACK_OPTION(blocks) : 0);
 }
 
-/* Bytes one frame may carry: a segment, or as many whole ones as the driver cuts up. */
+static uint64_t pacing_rate(const struct tapir *t, const struct tcp_conn *c)
+{
+	return c->sender ? tcp_pace_rate(c->sender, &c->cc, c->rtt.srtt_us, t->cfg.pacing) : 0;
+}
+
+/* Text that pacing lets go now; 0: not before the timer. */
+static uint32_t pace_room(const struct tapir *t, const struct tcp_conn *c)
+{
+	uint64_t rate = pacing_rate(t, c);
+
+	return rate ? tcp_pace_room(c->sender, rate, segment_text_max(c), t->now_us) : UINT32_MAX;
+}
+
+/* Bytes one frame may carry: a segment, or as many whole ones as the driver cuts up and pacing lets go. */
 static uint32_t frame_text_max(const struct tapir *t, const struct tcp_conn *c)
 {
 	uint32_t segment = segment_text_max(c);
+	uint32_t most = min_u32(GSO_TEXT_MAX, max_u32(pace_room(t, c), segment));
 
-	return t->cfg.offload.tso4 ? GSO_TEXT_MAX / segment * segment : segment;
+	return t->cfg.offload.tso4 ? most / segment * segment : segment;
 }
 
 /* RFC 9293 3.7.4 (SHLD-7): a short segment waits while anything is unacknowledged. */
@@ -321,17 +336,32 @@ static bool plan_ack(const struct tcp_conn *c, struct plan *p)
 	return true;
 }
 
+/* Text waits, and pacing holds it. */
+static bool must_wait(struct tapir *t, struct tcp_conn *c)
+{
+	if (!c->sender || !(c->sender->lost || unsent_text(c)) || pace_room(t, c))
+		return false;
+	if (!tcp_timer_is_armed(c, TAPIR_TIMER_PACE))
+		tcp_timer_arm(t, c, TAPIR_TIMER_PACE, c->sender->pace.next_us);
+	return true;
+}
+
 static bool plan_segment(struct tapir *t, struct tcp_conn *c, struct plan *p)
 {
+	bool waits;
+
 	if (plan_syn(c, p))
 		return true;
 	if (c->state == TCP_SYN_SENT)
 		return false;
-	if (plan_retransmission(t, c, p))
+	waits = must_wait(t, c);
+	if (!waits && plan_retransmission(t, c, p))
 		return true;
 	if (c->owed.dup_acks)
 		return plan_ack(c, p);
-	return plan_tlp(t, c, p) || plan_text(t, c, p) || plan_probe(t, c, p) || plan_keepalive(c, p) || plan_ack(c, p);
+	if (!waits && (plan_tlp(t, c, p) || plan_text(t, c, p)))
+		return true;
+	return plan_probe(t, c, p) || plan_keepalive(c, p) || plan_ack(c, p);
 }
 
 /* --- building --------------------------------------------------------------------------------------------------- */
@@ -448,6 +478,7 @@ static void arm_after_text(struct tapir *t, struct tcp_conn *c)
 {
 	if (c->snd.wnd == 0 && !tcp_syn_unacked(c))
 		return;			/* the persist timer is at work */
+	tcp_timer_disarm(t, c, TAPIR_TIMER_PERSIST);
 	if (!tcp_timer_is_armed(c, TAPIR_TIMER_RTO))	/* RFC 6298 5.1 */
 		tcp_timer_arm(t, c, TAPIR_TIMER_RTO, t->now_us + c->rtt.rto_us);
 }
@@ -502,8 +533,10 @@ static void sent_sequence(struct tapir *t, struct tcp_conn *c, const struct plan
 		c->total_retrans++;
 	}
 	c->last_out_us = t->now_us;
-	if (c->sender)
+	if (c->sender) {
 		tcp_prr_on_sent(c->sender, len);
+		tcp_pace_sent(c->sender, pacing_rate(t, c), p->len, t->now_us);
+	}
 	arm_after_text(t, c);
 	if (p->tlp)
 		sent_tlp(t, c, p);
@@ -530,7 +563,7 @@ static void wait_for_window(struct tapir *t, struct tcp_conn *c)
 {
 	bool waiting = c->tx.bytes || (c->fin_queued && !c->fin_acked);
 
-	if (!waiting || tcp_syn_unacked(c))
+	if (!waiting || tcp_syn_unacked(c) || tcp_timer_is_armed(c, TAPIR_TIMER_PACE))
 		return;
 	if (!tcp_timer_is_armed(c, TAPIR_TIMER_RTO) && !tcp_timer_is_armed(c, TAPIR_TIMER_PERSIST))
 		tcp_timer_arm(t, c, TAPIR_TIMER_PERSIST, t->now_us + c->rtt.rto_us);

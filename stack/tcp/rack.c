@@ -107,7 +107,7 @@ uint32_t tcp_rack_detect(struct tapir *t, struct tcp_conn *c)
 		if (!sent_after(s->rack.sent_us, s->rack.end, r))
 			break;
 		if (lost_at_us <= t->now_us)
-			tcp_sent_set(s, r, SENT_LOST);
+			tcp_sent_lose(c, r);
 		else
 			due_us = max_usec(due_us, lost_at_us);
 	}

@@ -29,13 +29,29 @@ static struct cc_sample sample_of(struct tapir *t, struct tcp_conn *c, const str
 		.now_us = t->now_us, .mss = c->snd.mss, .initial_window = c->snd.mss * (uint32_t)t->cfg.initial_window,
 		.una = c->snd.una, .nxt = c->snd.max, .acked = d->acked, .delivered = d->delivered, .lost = d->lost,
 		.flight = tcp_pipe(c), .prior_flight = d->prior_flight, .rtt_us = d->rtt_us, .srtt_us = c->rtt.srtt_us,
-		.min_rtt_us = s->min_rtt_us, .cwnd_limited = c->cwnd_limited, .recovery = s->phase != PHASE_OPEN};
+		.rate = d->rate, .min_rtt_us = s->min_rtt_us, .cwnd_limited = c->cwnd_limited, .recovery = s->phase != PHASE_OPEN};
 
 	if (d->advanced && seq_geq(c->snd.una, s->round_end)) {
 		sample.round_start = true;
 		s->round_end = c->snd.max;
 	}
 	return sample;
+}
+
+/* Once for each event that asks the controller. */
+static void measure(struct tcp_conn *c, struct tcp_delivery *d)
+{
+	d->rate = tcp_rate_sample(c->sender, &d->rate_ack, c->sender->min_rtt_us);
+	d->rate.no_sack = !c->sack_on;
+}
+
+/* Before the flight changes: had the program nothing more to send? */
+static void note_app_limit(struct tcp_conn *c)
+{
+	uint32_t flight = tcp_flight(c);
+
+	if (c->sender && c->sender->started)
+		tcp_rate_check_app_limited(c->sender, c->tx.bytes > flight ? c->tx.bytes - flight : 0, tcp_pipe(c), c->cc.cwnd);
 }
 
 void tcp_cc_start(struct tapir *t, struct tcp_conn *c, uint32_t initial_window, usec_t idle_us)
@@ -55,6 +71,26 @@ static void congestion(struct tapir *t, struct tcp_conn *c, const struct tcp_del
 	c->cc.ops->on_congestion(&c->cc, c->sender->cc_priv, &sample, signal, signal == CC_RTO && c->rtt.backoff > 1);
 }
 
+/* What an undo would put back is the old controller's. A controller that moved cwnd itself has left no ssthresh for PRR. */
+void tcp_cc_switch(struct tapir *t, struct tcp_conn *c, const struct cc_ops *to)
+{
+	struct tcp_delivery none = {.prior_flight = tcp_pipe(c), .rtt_us = CC_NONE, .longest_us = CC_NONE};
+	const struct cc_ops *from = c->cc.ops;
+	struct tcp_sender *s = c->sender;
+	struct cc_sample sample;
+
+	if (from == to || !s) {
+		cc_switch(&c->cc, NULL, to, NULL);
+		return;
+	}
+	sample = sample_of(t, c, &none);
+	s->undo.possible = false;
+	cc_switch(&c->cc, s->cc_priv, to, &sample);
+	if (from->paces_itself && (s->phase == PHASE_RECOVERY || s->phase == PHASE_CWR))
+		congestion(t, c, &none, CC_LOSS);
+	tcp_say_cc(t, c, "another controller by TCP_CONGESTION");
+}
+
 /* --- phases ----------------------------------------------------------------------------------------------------- */
 
 static void begin_phase(struct tapir *t, struct tcp_conn *c, enum tcp_phase phase, const struct tcp_delivery *d)
@@ -71,11 +107,12 @@ static void begin_phase(struct tapir *t, struct tcp_conn *c, enum tcp_phase phas
 
 void tcp_reduce_window(struct tapir *t, struct tcp_conn *c, const char *why)
 {
-	struct tcp_delivery d = {.prior_flight = tcp_pipe(c), .rtt_us = CC_NONE, .longest_us = CC_NONE};
+	struct tcp_delivery d = {.prior_flight = tcp_pipe(c), .rtt_us = CC_NONE};
 
 	if (!c->sender || c->sender->phase != PHASE_OPEN)
 		return;
 	c->sender->why_lost = why;
+	measure(c, &d);
 	begin_phase(t, c, PHASE_CWR, &d);
 }
 
@@ -103,7 +140,7 @@ static void head_is_lost(struct tapir *t, struct tcp_conn *c, struct tcp_deliver
 		return;
 	if (tcp_sent_len(r) > c->snd.mss)
 		tcp_sent_split(t, c, r, seq_add(r->start, c->snd.mss));
-	tcp_sent_set(s, r, SENT_LOST);
+	tcp_sent_lose(c, r);
 	d->lost += tcp_sent_len(r);
 	s->why_lost = why;
 }
@@ -215,8 +252,10 @@ static void move_window(struct tapir *t, struct tcp_conn *c, const struct tcp_de
 
 void tcp_on_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg, bool duplicate)
 {
-	struct tcp_delivery d = {.prior_flight = tcp_pipe(c), .rtt_us = CC_NONE, .longest_us = CC_NONE};
+	struct tcp_delivery d = {.prior_flight = tcp_pipe(c), .rtt_us = CC_NONE, .longest_us = CC_NONE,
+				 .rate_ack.now_us = t->now_us};
 
+	note_app_limit(c);
 	if (seq_gt(seg->ack, c->snd.una))
 		advance(t, c, seg, &d);
 	if (c->sack_on && seg->opt.sack_count)
@@ -229,6 +268,7 @@ void tcp_on_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg, 
 		if (!c->sack_on)
 			reno_on_ack(t, c, &d, duplicate);
 		judge(t, c, seg, &d);
+		measure(c, &d);
 		move_phase(t, c, seg, &d);
 		move_window(t, c, &d);
 	}
@@ -249,9 +289,11 @@ void tcp_on_reo_timer(struct tapir *t, struct tcp_conn *c)
 {
 	struct tcp_delivery d = {.prior_flight = tcp_pipe(c), .rtt_us = CC_NONE, .longest_us = CC_NONE};
 
+	note_app_limit(c);
 	d.lost = tcp_rack_detect(t, c);
 	if (!d.lost)
 		return;
+	measure(c, &d);
 	c->sender->why_lost = "RFC 8985 6.3: the reordering window is over";
 	if (c->sender->phase == PHASE_OPEN || c->sender->phase == PHASE_CWR)
 		begin_phase(t, c, PHASE_RECOVERY, &d);
@@ -260,11 +302,17 @@ void tcp_on_reo_timer(struct tapir *t, struct tcp_conn *c)
 	tcp_ready(t, c);
 }
 
-/* Everything that was not SACKed counts as lost. If the peer has dropped what it SACKed, that does too (RFC 2018 8). */
+/* What the peer SACKed and does not acknowledge after all it has dropped (RFC 2018 8). */
+static bool has_reneged(const struct tcp_sender *s)
+{
+	return s->first && s->first->state == SENT_SACKED;
+}
+
+/* Everything that was not SACKed. */
 void tcp_all_is_lost(struct tcp_conn *c, const char *why)
 {
 	struct tcp_sender *s = c->sender;
-	bool reneged = s && s->first && s->first->state == SENT_SACKED;
+	bool reneged = s && has_reneged(s);
 
 	for (struct tcp_sent *r = s ? s->first : NULL; r; r = r->next)
 		if (r->state == SENT_FLYING || reneged)
@@ -287,11 +335,16 @@ void tcp_on_rto(struct tapir *t, struct tcp_conn *c)
 		return;
 	if (s->phase != PHASE_LOSS)
 		tcp_undo_begin(c);
+	note_app_limit(c);
 	s->undo.frto = c->sack_on && s->phase != PHASE_LOSS;	/* RFC 5682 3.1 step 1 */
+	for (struct tcp_sent *r = s->first; r; r = r->next)
+		if (r->state == SENT_FLYING)
+			tcp_sent_lose(c, r);
 	tcp_all_is_lost(c, "RFC 6298 5.4: retransmission timeout");
 	s->tlp.out = false;
 	s->phase = PHASE_LOSS;
 	s->recover = c->snd.max;	/* RFC 6582 3.2 step 4 */
+	measure(c, &d);
 	congestion(t, c, &d, CC_RTO);
 	tcp_timer_disarm(t, c, TAPIR_TIMER_REO);
 	tcp_timer_disarm(t, c, TAPIR_TIMER_TLP);

@@ -213,11 +213,13 @@ static void put_sent(struct tapir *t, struct tcp_sent *r)
 	t->tcp->senders.sent_used--;
 }
 
-static void stamp(struct tapir *t, struct tcp_sent *r)
+/* flight: what is in the network, r included. */
+static void stamp(struct tapir *t, struct tcp_sender *s, struct tcp_sent *r, uint32_t flight)
 {
 	r->sent_us = t->now_us;
 	if (r->times < UINT8_MAX)
 		r->times++;
+	tcp_rate_sent(s, r, flight);
 }
 
 void tcp_sent_new(struct tapir *t, struct tcp_conn *c, seq_t start, seq_t end)
@@ -234,7 +236,7 @@ void tcp_sent_new(struct tapir *t, struct tcp_conn *c, seq_t start, seq_t end)
 	*(s->last ? &s->last->next : &s->first) = r;
 	s->last = r;
 	link_newest(s, r);
-	stamp(t, r);
+	stamp(t, s, r, tcp_pipe(c) + tcp_sent_len(r));
 }
 
 void tcp_sent_again(struct tapir *t, struct tcp_conn *c, struct tcp_sent *r)
@@ -247,7 +249,7 @@ void tcp_sent_again(struct tapir *t, struct tcp_conn *c, struct tcp_sent *r)
 		s->lost -= tcp_sent_len(r);
 	r->state = SENT_FLYING;
 	link_newest(s, r);
-	stamp(t, r);
+	stamp(t, s, r, tcp_pipe(c));
 }
 
 struct tcp_sent *tcp_sent_split(struct tapir *t, struct tcp_conn *c, struct tcp_sent *r, seq_t at)
@@ -319,6 +321,12 @@ void tcp_sent_trim_first(struct tcp_sender *s, seq_t to)
 	assert(seq_gt(to, r->start) && seq_lt(to, r->end));
 	*bytes_in(s, r->state, &none) -= seq_sub(to, r->start);
 	r->start = to;
+}
+
+void tcp_sent_lose(struct tcp_conn *c, struct tcp_sent *r)
+{
+	tcp_sent_set(c->sender, r, SENT_LOST);
+	tcp_rate_lost(c->sender, r, c->sack_on);
 }
 
 struct tcp_sent *tcp_sent_first_lost(struct tcp_sender *s)

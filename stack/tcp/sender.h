@@ -10,6 +10,8 @@
 #include "cc.h"
 #include "seq.h"
 
+#define TCP_SENDER_TIMERS 3		/* TLP, REO, PACE: their due times lie in the sender */
+
 struct tcp_conn;
 
 enum sent_state { SENT_FLYING, SENT_SACKED, SENT_LOST };
@@ -74,25 +76,16 @@ struct tcp_sender {
 		uint64_t delivered, lost;	/* bytes, since the sender was taken */
 		usec_t delivered_us, first_us;
 		uint64_t app_limited_until;	/* in delivered; 0: not limited */
+		uint32_t lost_runs;
+		struct cc_lost excess;		/* see struct cc_rate */
 	} rate;
-	usec_t due_us[3];			/* TLP, REO, PACE: see timeout.c */
+	struct {				/* pace.c */
+		usec_t next_us;			/* C.next_send_time: the next burst may begin */
+		uint64_t carry;			/* what is left of it below a microsecond, in bytes times microseconds a second */
+		uint32_t burst;			/* bytes that the burst that has begun may still take */
+	} pace;
+	usec_t due_us[TCP_SENDER_TIMERS];	/* see timeout.c */
 	uint64_t cc_priv[CC_PRIV / 8];
-};
-
-#define TCP_SENDER_TIMERS 3		/* TLP, REO, PACE: their due times lie in the sender */
-
-/* What one ACK has told; built by sack.c, read by rack.c, recovery.c, undo.c. */
-struct tcp_delivery {
-	uint32_t acked, delivered, lost;	/* as in struct cc_sample */
-	uint32_t prior_flight;
-	uint32_t rtt_us, longest_us;		/* of the newest and of the oldest segment that it delivered and that was sent
-						 * once; CC_NONE: none, or SND.UNA moved over one that was sent again */
-	bool advanced;				/* SND.UNA moved */
-	bool sacked;				/* a SACK block told something new */
-	bool original;				/* text that was sent once, before the phase began, was delivered */
-	bool dsack;				/* the first block is a DSACK (RFC 2883 4) */
-	uint32_t dsack_bytes;
-	const struct tcp_sent *rate;		/* rate.c's choice of record; valid while the ACK is processed */
 };
 
 /* --- sender.c: the pool, and the records --- */
@@ -115,6 +108,7 @@ void tcp_sent_extend(struct tcp_conn *c, struct tcp_sent *r, seq_t end);
 /* r and the next one, both LOST, become one. */
 void tcp_sent_merge_next(struct tapir *t, struct tcp_sender *s, struct tcp_sent *r);
 void tcp_sent_set(struct tcp_sender *s, struct tcp_sent *r, enum sent_state to);
+void tcp_sent_lose(struct tcp_conn *c, struct tcp_sent *r);	/* LOST, as a sign of congestion */
 void tcp_sent_remove_first(struct tapir *t, struct tcp_sender *s);
 void tcp_sent_trim_first(struct tcp_sender *s, seq_t to);	/* its bytes before `to` were acknowledged */
 static inline uint32_t tcp_sent_len(const struct tcp_sent *r) { return seq_sub(r->end, r->start); }

@@ -26,7 +26,7 @@ struct tcp_listener {
 	struct tcp_queue accept;		/* established, waiting for accept(), oldest first */
 	uint16_t accepted, backlog;		/* how many wait, and how many may */
 	uint32_t rcvbuf, sndbuf;		/* for its connections, as the following */
-	uint8_t ttl, tos, retries;
+	uint8_t ttl, tos, retries, congestion;
 	bool nodelay, keepalive;
 	void *owner;				/* the socket */
 };
@@ -157,6 +157,8 @@ int tcp_close(struct tapir *t, struct tcp_conn *c);
 void tcp_shutdown_receive(struct tapir *t, struct tcp_conn *c);
 /* TCP_NODELAY: turns Nagle's algorithm off or on (RFC 9293 3.7.4); what it held goes at once. */
 void tcp_set_nodelay(struct tapir *t, struct tcp_conn *c, bool on);
+/* TCP_CONGESTION: another controller takes over, with the window as it is. */
+void tcp_set_congestion(struct tapir *t, struct tcp_conn *c, enum tapir_cc cc);
 /* SO_KEEPALIVE: turns probing of an idle connection on or off (RFC 9293 3.8.4). */
 void tcp_set_keepalive(struct tapir *t, struct tcp_conn *c, bool on);
 /* ABORT: a RST if the state calls for one; ends in CLOSED with ECONNABORTED. */

@@ -117,6 +117,11 @@ void tcp_set_nodelay(struct tapir *t, struct tcp_conn *c, bool on)
 		tcp_ready(t, c);
 }
 
+void tcp_set_congestion(struct tapir *t, struct tcp_conn *c, enum tapir_cc cc)
+{
+	tcp_cc_switch(t, c, cc_of(cc));
+}
+
 /* --- RECEIVE, 3.10.3 --- */
 
 static int nothing_to_read(const struct tcp_conn *c)
@@ -266,5 +271,6 @@ void tcp_status(const struct tapir *t, const struct tcp_conn *c, struct tapir_tc
 		.rttvar_us = c->rtt.rttvar_us, .rto_us = c->rtt.rto_us, .retransmits = c->rtt.backoff,
 		.total_retrans = c->total_retrans, .unread = c->rx.bytes, .snd_wscale = c->snd.shift,
 		.rcv_wscale = c->rcv.shift, .soft_error = c->soft_error, .timestamps = c->ts_on, .sack = c->sack_on,
+		.congestion = c->cc.ops->name,
 	};
 }

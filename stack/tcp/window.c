@@ -29,11 +29,17 @@ bool window_start(struct cc *cc, const struct cc_sample *s, usec_t idle_us)
 	return true;
 }
 
-/* DEVIATES: RFC 5681 3.1 (SMSS for each ACK at most) and RFC 3465 2.2 (two of them) because one ACK of a receiver with large
- * receive offload covers tens of segments, and pacing spreads what it releases (so RFC 9406 4.3, L). */
-uint32_t window_credit(const struct cc_sample *s)
+/* What is SACKed counts when SND.UNA comes by: RFC 5681 3.2 step 1 wants no window moved by a duplicate ACK, and reordering
+ * should not cost growth.
+ * DEVIATES: RFC 5681 3.1 (SMSS for each ACK at most), RFC 3465 2.2 (two of them) and RFC 9406 4.3 (eight, without pacing)
+ * because one ACK of a receiver with large receive offload covers tens of segments. */
+uint32_t window_credit(uint32_t *held, const struct cc_sample *s)
 {
-	return min_u32(min_u32(s->acked, s->delivered), s->prior_flight);
+	uint64_t waiting = (uint64_t)*held + min_u32(s->delivered, s->prior_flight);
+	uint32_t credit = (uint32_t)min_usec(waiting, s->acked);
+
+	*held = (uint32_t)min_usec(waiting - credit, CC_WINDOW_MAX);
+	return credit;
 }
 
 uint32_t window_slow_start(struct cc *cc, uint32_t credit)
