@@ -14,7 +14,7 @@ tapir_sd tapir_socket(struct tapir *t, enum tapir_sock_type type)
 	if (!s)
 		return TAPIR_ENOMEM;
 	s->opt = (struct socket_options){.sndbuf = t->cfg.sndbuf, .rcvbuf = t->cfg.rcvbuf, .ttl = t->cfg.ttl,
-					 .retries = t->cfg.retries2, .reuse = true};
+					 .retries = t->cfg.retries2, .congestion = (uint8_t)t->cfg.congestion, .reuse = true};
 	if (is_stream(s)) {
 		s->opt.quickack = QUICKACK_UNSET;
 		s->opt.tuning = tcp_tuning_plain(t);
@@ -158,7 +158,7 @@ int tapir_tcp_info(struct tapir *t, tapir_sd sd, struct tapir_tcp_info *info)
 		return 0;
 	}
 	*info = (struct tapir_tcp_info){.state = stream_is_listening(s) ? TAPIR_TCP_LISTEN : TAPIR_TCP_CLOSED,
-					.local = stream_local(s)};
+					.local = stream_local(s), .congestion = tapir_cc_name((enum tapir_cc)s->opt.congestion)};
 	return 0;
 }
 

@@ -16,10 +16,12 @@ void stream_apply_options(struct tapir *t, struct socket *s)
 	l->ttl = s->opt.ttl;
 	l->tos = s->opt.tos;
 	l->retries = s->opt.retries;
+	l->congestion = s->opt.congestion;
 	l->nodelay = s->opt.nodelay;
 	l->cork = s->opt.cork;
 	l->tuning = s->opt.tuning;
 	l->keepalive = s->opt.keepalive;
+	l->fastopen.limit = s->opt.fastopen;
 	if (!c)
 		return;
 	c->rcvbuf = s->opt.rcvbuf;
@@ -27,6 +29,7 @@ void stream_apply_options(struct tapir *t, struct socket *s)
 	c->ttl = s->opt.ttl;
 	c->tos = s->opt.tos;
 	c->retries = s->opt.retries;
+	tcp_set_congestion(t, c, (enum tapir_cc)s->opt.congestion);
 	tcp_set_tuning(t, c, s->opt.tuning);
 	if (c->nodelay != s->opt.nodelay)
 		tcp_set_nodelay(t, c, s->opt.nodelay);
@@ -107,6 +110,10 @@ int stream_connect(struct tapir *t, struct socket *s, const struct tapir_endpoin
 	stream_apply_options(t, s);
 	if (s->opt.quickack != QUICKACK_UNSET)
 		tcp_set_quickack(t, s->u.tcp.conn, s->opt.quickack);
+	if (s->opt.fastopen_connect && tcp_fastopen_connect(t, s->u.tcp.conn)) {
+		socket_changed(t, s);		/* writable */
+		return 0;
+	}
 	return TAPIR_EINPROGRESS;
 }
 
@@ -307,7 +314,8 @@ bool stream_can_send(const struct socket *s)
 {
 	const struct tcp_conn *c = s->u.tcp.conn;
 
-	return c && (c->state == TCP_ESTABLISHED || c->state == TCP_CLOSE_WAIT) && s->list != LIST_MEMORY &&
+	return c && (c->state == TCP_ESTABLISHED || c->state == TCP_CLOSE_WAIT ||
+		     (c->state == TCP_SYN_RCVD && s->connected)) && s->list != LIST_MEMORY &&
 	       s->list != LIST_BORROWED && tcp_send_room(c) > 0;
 }
 
@@ -340,5 +348,7 @@ int stream_poll(const struct socket *s)
 		return TAPIR_POLLOUT | TAPIR_POLLHUP;	/* as on Linux: neither would say EAGAIN */
 	if (c->state == TCP_CLOSED)
 		return TAPIR_POLLIN | TAPIR_POLLOUT | TAPIR_POLLRDHUP | TAPIR_POLLHUP | (c->error ? TAPIR_POLLERR : 0);
-	return s->connected ? poll_open(s) : 0;
+	if (!s->connected)
+		return tcp_fastopen_waits(c) ? TAPIR_POLLOUT : 0;
+	return poll_open(s);
 }

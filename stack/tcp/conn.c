@@ -17,19 +17,21 @@ static uint32_t bucket_count(const struct tapir_config *cfg)
 	return n;
 }
 
-static void carve_all(const struct tapir_config *cfg, uintptr_t *at, void *parts[5])
+static void carve_all(const struct tapir_config *cfg, uintptr_t *at, void *parts[7])
 {
 	parts[0] = carve(at, sizeof(struct tcp));
 	parts[1] = carve(at, sizeof(struct tcp_conn) * cfg->max_conns);
 	parts[2] = carve(at, sizeof(struct tcp_conn *) * bucket_count(cfg));
 	parts[3] = carve(at, tcp_reass_size(piece_count(cfg)));
-	parts[4] = carve(at, tcp_tunings_size(cfg));
+	parts[4] = carve(at, tcp_senders_size(cfg));
+	parts[5] = carve(at, tcp_fastopen_size(cfg));
+	parts[6] = carve(at, tcp_tunings_size(cfg));
 }
 
 size_t tcp_size(const struct tapir_config *cfg)
 {
 	uintptr_t at = 0;
-	void *parts[5];
+	void *parts[7];
 
 	carve_all(cfg, &at, parts);
 	return at;
@@ -38,7 +40,7 @@ size_t tcp_size(const struct tapir_config *cfg)
 void tcp_init(struct tapir *t, void *mem)
 {
 	uintptr_t at = (uintptr_t)mem;
-	void *parts[5];
+	void *parts[7];
 
 	carve_all(&t->cfg, &at, parts);
 	t->tcp = parts[0];
@@ -52,7 +54,9 @@ void tcp_init(struct tapir *t, void *mem)
 	t->tcp->next_port = (uint32_t)rng_next(&t->rng);
 	tcp_demux_init(t, parts[2], bucket_count(&t->cfg));
 	tcp_reass_init(t, parts[3], piece_count(&t->cfg));
-	tcp_tunings_init(t, parts[4]);
+	tcp_senders_init(t, parts[4]);
+	tcp_fastopen_init(t, parts[5]);
+	tcp_tunings_init(t, parts[6]);
 }
 
 void tcp_queue_push(struct tcp_queue *q, struct tcp_conn *c)
@@ -103,13 +107,13 @@ struct tcp_conn *tcp_conn_new(struct tapir *t, enum tcp_state state)
 	memset(c, 0, sizeof *c);
 	c->state = state;
 	c->timer.fire = tcp_timer_fire;
-	for (int i = 0; i < TAPIR_TIMER_COUNT; i++)
+	for (int i = 0; i < TCP_CONN_TIMERS; i++)
 		c->due_us[i] = USEC_NEVER;
 	c->sndbuf = t->cfg.sndbuf;
 	c->rcvbuf = t->cfg.rcvbuf;
 	c->rcv.quick = t->cfg.quickacks;
 	c->rcv.mss = TCP_DEFAULT_MSS;
-	c->cc.ops = &cc_newreno;
+	c->cc.ops = cc_of(t->cfg.congestion);
 	c->last_in_us = c->last_out_us = t->now_us;
 	c->tuning = tcp_tuning_plain(t);
 	tcp_rtt_init(t, c);
@@ -160,6 +164,7 @@ static void detach(struct tapir *t, struct tcp_conn *c)
 {
 	tcp_demux_remove(t, c);
 	tcp_unready(t, c);
+	tcp_fastopen_settle(t, c, false);
 	for (enum tapir_tcp_timer i = 0; i < TAPIR_TIMER_COUNT; i++)
 		tcp_timer_disarm(t, c, i);
 	if (c->queue && c->listener && c->queue == &c->listener->accept) {
@@ -170,6 +175,7 @@ static void detach(struct tapir *t, struct tcp_conn *c)
 	c->owed = (struct tcp_owed){0};
 	stream_clear(&c->tx, &t->frames);
 	tcp_reass_clear(t, c);
+	tcp_sender_put(t, c);
 }
 
 void tcp_conn_end(struct tapir *t, struct tcp_conn *c, int error)
@@ -186,7 +192,7 @@ void tcp_conn_end(struct tapir *t, struct tcp_conn *c, int error)
 
 bool tcp_syn_unacked(const struct tcp_conn *c)
 {
-	return seq_eq(c->snd.una, c->iss);
+	return !c->syn_acked;
 }
 
 seq_t tcp_fin_seq(const struct tcp_conn *c)

@@ -97,6 +97,11 @@ void tcp_ecn_reduced(struct tcp_conn *c)
 	c->ecn_recover = c->snd.max;
 }
 
+void tcp_ecn_undone(struct tcp_conn *c)
+{
+	c->ecn &= (uint8_t)~(ECN_REDUCED | ECN_CWR);
+}
+
 /* The ACK of the segment with CWR lies above ecn_recover; what comes before it still tells of the window that was reduced.
  * DEVIATES: RFC 3168 6.1.2 (with a window of one segment, wait for the retransmission timer) because a reduction never goes
  * below two segments (RFC 5681 3.1), and after a timeout, with one, ECE tells of what the timeout has answered. */

@@ -24,9 +24,7 @@ static void path_mtu_shrank(struct tapir *t, struct tcp_conn *c, uint16_t mtu)
 	tcp_update_mss(t, c);
 	if (c->snd.mss >= old || tcp_syn_unacked(c))
 		return;
-	c->snd.nxt = c->snd.una;
-	c->rtt.timed_at_us = USEC_NEVER;
-	c->owed.why = "RFC 1191 6.4: the path MTU is smaller";
+	tcp_all_is_lost(c, "RFC 1191 6.4: the path MTU is smaller");
 	tcp_ready(t, c);
 }
 

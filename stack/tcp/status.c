@@ -55,13 +55,17 @@ static uint32_t text_sent(const struct tcp_conn *c)
 
 static enum tapir_ca_state ca_state(const struct tcp_conn *c)
 {
-	if (c->loss.fast)
-		return TAPIR_CA_RECOVERY;
-	if (c->rtt.backoff)
-		return TAPIR_CA_LOSS;
-	if (c->ecn & ECN_REDUCED)
-		return TAPIR_CA_CWR;
-	return c->loss.dup_acks ? TAPIR_CA_DISORDER : TAPIR_CA_OPEN;
+	const struct tcp_sender *s = c->sender;
+
+	if (!s)
+		return TAPIR_CA_OPEN;
+	switch ((enum tcp_phase)s->phase) {
+	case PHASE_CWR: return TAPIR_CA_CWR;
+	case PHASE_RECOVERY: return TAPIR_CA_RECOVERY;
+	case PHASE_LOSS: return TAPIR_CA_LOSS;
+	case PHASE_OPEN: break;
+	}
+	return s->dup_acks || s->sacked ? TAPIR_CA_DISORDER : TAPIR_CA_OPEN;
 }
 
 static uint16_t path_mtu(struct tapir *t, const struct tcp_conn *c)
@@ -98,6 +102,8 @@ void tcp_status(struct tapir *t, const struct tcp_conn *c, struct tapir_tcp_info
 		.probes = (uint8_t)max_u32(c->rtt.probes, c->rtt.keepalives), .unread = c->rx.bytes,
 		.snd_wscale = c->snd.shift, .rcv_wscale = (uint8_t)c->rcv.shift, .soft_error = c->soft_error,
 		.timestamps = c->ts_on, .sack = c->sack_on, .ecn = tcp_ecn_on(c), .ecn_seen = c->ecn & ECN_SEEN,
+		.congestion = c->cc.ops->name,
+		.syn_data = c->fastopen == FASTOPEN_DONE || c->fastopen == FASTOPEN_EARLY,
 	};
 	count(t, c, info);
 }

@@ -113,6 +113,11 @@ int64_t tcp_send_borrowed(struct tapir *t, struct tcp_conn *c, struct tapir_fram
 	return n;
 }
 
+void tcp_set_congestion(struct tapir *t, struct tcp_conn *c, enum tapir_cc cc)
+{
+	tcp_cc_switch(t, c, cc_of(cc));
+}
+
 /* --- RECEIVE, 3.10.3 --- */
 
 static int nothing_to_read(const struct tcp_conn *c)
@@ -173,7 +178,8 @@ void tcp_receive_consume(struct tapir *t, struct tcp_conn *c, uint32_t n)
 void tcp_shutdown_receive(struct tapir *t, struct tcp_conn *c)
 {
 	c->rcv_shutdown = true;
-	tcp_receive_consume(t, c, c->rx.bytes);
+	if (c->rx.bytes)		/* thrown away is consumed; where nothing was, there is no news for the peer */
+		tcp_receive_consume(t, c, c->rx.bytes);
 }
 
 /* --- CLOSE, 3.10.4 --- */
