@@ -24,12 +24,13 @@ static const struct option_rule { enum who get, set; int min, max; } rules[] = {
 	[TAPIR_TCP_MAXSEG] = {.get = STREAM},
 	[TAPIR_TCP_RETRIES] = {STREAM, STREAM, -1, 254},
 	[TAPIR_TCP_CONGESTION] = {STREAM, STREAM, 0, TAPIR_CC_COUNT - 1},
+	[TAPIR_TCP_DEFER_ACCEPT] = {STREAM, STREAM, 0, 24 * 3600},
 	[TAPIR_TCP_FASTOPEN] = {STREAM, STREAM, 0, UINT16_MAX},
 	[TAPIR_TCP_FASTOPEN_CONNECT] = {STREAM, STREAM, INT32_MIN, INT32_MAX},
 };
 #define OPTION_COUNT ((int)(sizeof rules / sizeof rules[0]))
 
-static void set(struct socket_options *o, enum tapir_opt opt, int value)
+static void set(const struct tapir *t, struct socket_options *o, enum tapir_opt opt, int value)
 {
 	switch (opt) {
 	case TAPIR_SO_REUSEADDR: o->reuse = value != 0; break;
@@ -43,6 +44,7 @@ static void set(struct socket_options *o, enum tapir_opt opt, int value)
 	case TAPIR_TCP_NODELAY: o->nodelay = value != 0; break;
 	case TAPIR_TCP_RETRIES: o->retries = value < 0 ? UINT8_MAX : (uint8_t)value; break;
 	case TAPIR_TCP_CONGESTION: o->congestion = (uint8_t)value; break;
+	case TAPIR_TCP_DEFER_ACCEPT: o->defer = tcp_defer_timeouts(&t->cfg, (uint32_t)value); break;
 	case TAPIR_TCP_FASTOPEN: o->fastopen = (uint16_t)value; break;
 	case TAPIR_TCP_FASTOPEN_CONNECT: o->fastopen_connect = value != 0; break;
 	case TAPIR_SO_TYPE: case TAPIR_SO_ERROR: case TAPIR_SO_ACCEPTCONN: case TAPIR_TCP_MAXSEG:
@@ -60,7 +62,7 @@ int tapir_setsockopt(struct tapir *t, tapir_sd sd, enum tapir_opt opt, int value
 		return TAPIR_ENOPROTOOPT;
 	if (value < rules[opt].min || value > rules[opt].max)
 		return TAPIR_EINVAL;
-	set(&s->opt, opt, value);
+	set(t, &s->opt, opt, value);
 	if (s->type == TAPIR_SOCK_STREAM)
 		stream_apply_options(t, s);
 	else
@@ -73,7 +75,7 @@ static int max_segment(const struct socket *s)
 	return s->u.tcp.conn && s->u.tcp.conn->snd.mss ? s->u.tcp.conn->snd.mss : DEFAULT_MSS;
 }
 
-static int get(struct socket *s, enum tapir_opt opt)
+static int get(const struct tapir *t, struct socket *s, enum tapir_opt opt)
 {
 	const struct socket_options *o = &s->opt;
 	bool stream = s->type == TAPIR_SOCK_STREAM;
@@ -94,6 +96,7 @@ static int get(struct socket *s, enum tapir_opt opt)
 	case TAPIR_TCP_MAXSEG: return max_segment(s);
 	case TAPIR_TCP_RETRIES: return o->retries == UINT8_MAX ? -1 : o->retries;
 	case TAPIR_TCP_CONGESTION: return o->congestion;
+	case TAPIR_TCP_DEFER_ACCEPT: return (int)tcp_defer_seconds(&t->cfg, o->defer);
 	case TAPIR_TCP_FASTOPEN: return o->fastopen;
 	case TAPIR_TCP_FASTOPEN_CONNECT: return o->fastopen_connect;
 	}
@@ -108,6 +111,6 @@ int tapir_getsockopt(struct tapir *t, tapir_sd sd, enum tapir_opt opt, int *valu
 		return TAPIR_EBADF;
 	if ((int)opt < 0 || (int)opt >= OPTION_COUNT || !(rules[opt].get & s->type))
 		return TAPIR_ENOPROTOOPT;
-	*value = get(s, opt);
+	*value = get(t, s, opt);
 	return 0;
 }

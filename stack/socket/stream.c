@@ -19,6 +19,7 @@ void stream_apply_options(struct tapir *t, struct socket *s)
 	l->congestion = s->opt.congestion;
 	l->nodelay = s->opt.nodelay;
 	l->keepalive = s->opt.keepalive;
+	l->defer = s->opt.defer;
 	l->fastopen.limit = s->opt.fastopen;
 	if (!c)
 		return;

@@ -171,6 +171,8 @@ static bool second_check_rst(struct tapir *t, struct tcp_conn *c, struct tcp_arr
 		tcp_owe_challenge_ack(t, c, "RFC 5961 3.2: RST in the window, not at RCV.NXT");
 		return drop(a, DROP_TCP_RST_CHALLENGE);
 	}
+	if (c->state == TCP_TIME_WAIT && t->cfg.rfc1337)	/* timewait.c says why */
+		return drop(a, DROP_TCP_TIME_WAIT);
 	tcp_fastopen_settle(t, c, true);
 	switch (c->state) {
 	case TCP_SYN_RCVD:	/* back to LISTEN, which is only this connection's end; or the active OPEN was refused */
@@ -232,6 +234,8 @@ static bool handshake_completes(struct tapir *t, struct tcp_conn *c, struct tcp_
 		tcp_reset_for(t, a->pkt, &a->seg);
 		return drop(a, DROP_TCP_SYN_RCVD_ACK);
 	}
+	if (tcp_defer_holds(c, &a->seg))
+		return drop(a, DROP_TCP_DEFER_ACCEPT);
 	if (!tcp_listen_promote(t, c))
 		return drop(a, DROP_TCP_BACKLOG);
 	c->snd.wnd = c->snd.max_wnd = a->seg.wnd << c->snd.shift;

@@ -52,7 +52,7 @@ void tcp_take_syn_options(struct tapir *t, struct tcp_conn *c, const struct tcp_
 void tcp_start_sending(struct tapir *t, struct tcp_conn *c)
 {
 	/* RFC 5681 3.1: a lost SYN or SYN-ACK means an initial window of one segment. */
-	uint32_t window = c->snd.mss * (c->rtt.backoff ? 1u : t->cfg.initial_window);
+	uint32_t window = c->snd.mss * (c->rtt.backoff && !c->deferred ? 1u : t->cfg.initial_window);
 
 	c->cc.ssthresh = CC_WINDOW_MAX;
 	if (tcp_sender_get(t, c)) {

@@ -28,6 +28,7 @@ struct tcp_listener {
 	uint32_t rcvbuf, sndbuf;		/* for its connections, as the following */
 	uint8_t ttl, tos, retries, congestion;
 	bool nodelay, keepalive;
+	uint8_t defer;				/* TCP_DEFER_ACCEPT: timeouts to wait for text; 0: none */
 	struct {				/* fastopen.c */
 		uint16_t limit;			/* TCP_FASTOPEN: how many may be open before their handshake has ended; 0: none */
 		uint16_t pending, resets;	/* how many are; how many a RST ended that still count ... */
@@ -110,6 +111,7 @@ struct tcp_conn {
 	bool urgent;				/* urgent text lies ahead of what the user has consumed */
 	uint8_t ttl, tos, retries;		/* retries: R2 (RFC 9293 3.8.3); UINT8_MAX: for ever */
 	uint8_t fastopen;			/* enum tcp_fastopen */
+	bool deferred;				/* defer.c: the peer's ACK has come, its text has not */
 	struct tcp_owed owed;
 
 	struct stream tx;			/* SND.UNA on: unacknowledged, then unsent */
@@ -117,6 +119,7 @@ struct tcp_conn {
 	struct tcp_piece *pieces;		/* out of order, by sequence number */
 	uint16_t piece_count;
 	uint32_t sndbuf, rcvbuf;
+	uint32_t challenged_ms;			/* challenge.c: when a challenge ACK was last owed; 0: never */
 
 	struct { uint32_t recent, offset; usec_t recent_us; seq_t last_ack_sent; } ts;	/* RFC 7323 4.3 */
 	struct {
@@ -140,6 +143,7 @@ struct tcp {
 	struct tcp_conn *free, *slots;
 	uint32_t used, syn_count, time_wait_count;
 	struct tcp_queue syn, time_wait;	/* SYN-RECEIVED from passive opens; TIME-WAIT */
+	struct tcp_queue orphans;		/* orphan.c */
 	struct tcp_conn *ready, *ready_last;	/* who may have something to send, served in turn */
 	struct tcp_piece *free_pieces;
 	struct {
@@ -165,6 +169,9 @@ void tcp_unbind(struct tapir *t, struct tcp_bound *b);
 void tcp_open_passive(struct tapir *t, struct tcp_bound *b, struct tcp_listener *l);
 /* Ends LISTEN: resets what waits in both of its queues (RFC 9293 3.10.4 LISTEN). */
 void tcp_close_listener(struct tapir *t, struct tcp_bound *b, struct tcp_listener *l);
+/* TCP_DEFER_ACCEPT: seconds as the timeouts of a SYN-ACK that cover them; and back, rounded up. */
+uint8_t tcp_defer_timeouts(const struct tapir_config *cfg, uint32_t seconds);
+uint32_t tcp_defer_seconds(const struct tapir_config *cfg, uint8_t timeouts);
 /* The oldest established connection: the caller becomes its owner. NULL when there is none. */
 struct tcp_conn *tcp_accept(struct tapir *t, struct tcp_listener *l, void *owner);
 /* Active OPEN. local may be any and 0. NULL with *error set (ENETUNREACH, EADDRNOTAVAIL, EADDRINUSE, ENOMEM). The
