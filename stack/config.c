@@ -48,6 +48,7 @@ static void defaults_of_tcp(struct tapir_config *c)
 	c->retries1 = 3;
 	c->retries2 = 15;
 	c->orphan_retries = 8;
+	c->orphan_us = 600 * TAPIR_SEC;
 	c->initial_window = 10;
 	c->congestion = TAPIR_CC_CUBIC;
 	c->delack_us = 40 * TAPIR_MS;
@@ -60,6 +61,8 @@ static void defaults_of_tcp(struct tapir_config *c)
 	c->keepalive_probes = 9;
 	c->fin_wait_2_us = 60 * TAPIR_SEC;
 	c->challenge_acks = 1000;
+	c->challenge_interval_us = 500 * TAPIR_MS;
+	c->rfc1337 = true;
 	c->syn_cookies = 1;
 	c->fastopen = TAPIR_FASTOPEN_CLIENT;
 	c->fastopen_peers = 64;
@@ -90,7 +93,7 @@ static bool times_are_possible(const struct tapir_config *c)
 	const usec_t most = 366 * 86400 * TAPIR_SEC;
 	const usec_t times[] = {c->arp_reachable_us, c->arp_retry_us, c->arp_probe_us, c->reass_timeout_us, c->pmtu_timeout_us,
 				c->msl_us, c->rto_max_us, c->keepalive_idle_us, c->keepalive_interval_us, c->fin_wait_2_us,
-				c->fastopen_retry_us};
+				c->fastopen_retry_us, c->challenge_interval_us, c->orphan_us};
 
 	for (size_t i = 0; i < sizeof times / sizeof times[0]; i++)
 		if (times[i] > most)

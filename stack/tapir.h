@@ -155,6 +155,7 @@ const char *tapir_errname(int error);		/* "EAGAIN" */
 	X(DROP_TCP_COOKIE, "ACK in LISTEN while SYN cookies are out, but of none that is ours and fresh: RST (RFC 4987 3.6)") \
 	X(DROP_TCP_LISTEN_NO_SYN, "segment in LISTEN without SYN, ACK or RST (RFC 9293 3.10.7.2 fourth)") \
 	X(DROP_TCP_BACKLOG, "SYN queue or accept queue is full: the peer will try again") \
+	X(DROP_TCP_DEFER_ACCEPT, "ACK of our SYN without text, where the listener waits for text (TCP_DEFER_ACCEPT)") \
 	X(DROP_TCP_SYN_SENT_ACK, "ACK in SYN-SENT is not for our SYN: RST (RFC 9293 3.10.7.3 first)") \
 	X(DROP_TCP_SYN_SENT_RST, "RST in SYN-SENT without an acceptable ACK (RFC 9293 3.10.7.3 second; RFC 5961 3.2)") \
 	X(DROP_TCP_SYN_SENT_NO_SYN, "segment in SYN-SENT with neither SYN nor RST (RFC 9293 3.10.7.3 fifth)") \
@@ -189,7 +190,7 @@ enum tapir_tcp_state {
 };
 const char *tapir_tcp_state_name(enum tapir_tcp_state s);	/* "SYN-RECEIVED", as the RFC writes it */
 
-enum tapir_tcp_timer {		/* the logical timers of one connection */
+enum tapir_tcp_timer {		/* the logical timers of one connection; FIN_WAIT_2: an orphan's, there and before */
 	TAPIR_TIMER_RTO, TAPIR_TIMER_PERSIST, TAPIR_TIMER_DELACK, TAPIR_TIMER_KEEPALIVE, TAPIR_TIMER_FIN_WAIT_2,
 	TAPIR_TIMER_2MSL,
 	TAPIR_TIMER_USER,	/* the user timeout (RFC 9293 3.10.8) */
@@ -316,6 +317,9 @@ struct tapir_config {
 	uint8_t retries2;		/* R2: retransmissions before ETIMEDOUT, 255: for ever; default 15, 15 minutes or so (RFC
 					 * 9293 3.8.3 SHLD-11); TAPIR_TCP_RETRIES sets it for one socket */
 	uint8_t orphan_retries;		/* the same when no program holds the connection any more; default 8 */
+	usec_t orphan_us;		/* such a connection may take so long in all to get rid of its text and FIN, however the
+					 * peer answers; then a RST. Default 10 min. What a program still holds, it bounds itself:
+					 * sndbuf for each connection (see stack/tcp/orphan.c) */
 	uint16_t initial_window;	/* segments; default 10 (RFC 6928) */
 	enum tapir_cc congestion;	/* default TAPIR_CC_CUBIC; TAPIR_TCP_CONGESTION sets it for one socket */
 	usec_t delack_us;		/* delayed ACK; 0: acknowledge each segment at once; default 40 ms (RFC 9293 3.8.6.3) */
@@ -340,7 +344,10 @@ struct tapir_config {
 	usec_t keepalive_interval_us;	/* default 75 s */
 	uint8_t keepalive_probes;	/* default 9 */
 	usec_t fin_wait_2_us;		/* an orphan's wait for the peer's FIN; default 60 s (as Linux tcp_fin_timeout) */
-	uint32_t challenge_acks;	/* challenge ACKs a second, all connections together; default 1000 (RFC 5961 7) */
+	uint32_t challenge_acks;	/* challenge ACKs a second, all connections together; half of it to one and a half times
+					 * it, which of them is drawn anew each second; default 1000 (RFC 5961 7) */
+	usec_t challenge_interval_us;	/* and between two on one connection; default 500 ms (as Linux tcp_invalid_ratelimit) */
+	bool rfc1337;			/* a RST does not end TIME-WAIT; default yes, Linux no: see stack/tcp/timewait.c */
 
 	tapir_probe_fn probe;		/* NULL: nobody looks */
 	void *probe_ctx;
@@ -521,6 +528,8 @@ enum tapir_opt {
 	TAPIR_TCP_RETRIES,		/* R2: retransmissions before ETIMEDOUT, 0 to 254; -1: for ever (RFC 9293 3.8.3
 					 * MUST-21); default config.retries2 */
 	TAPIR_TCP_CONGESTION,		/* an enum tapir_cc, also while sending; default config.congestion */
+	TAPIR_TCP_DEFER_ACCEPT,		/* listener: seconds to wait for a client's first text before accept() sees it, rounded
+					 * up to timeouts of the SYN-ACK (1, 3, 7, 15 ...); default 0: not at all */
 	TAPIR_TCP_FASTOPEN,		/* listener: connections that may be open before their handshake has ended (RFC 7413 4);
 					 * default 0: none. Needs config.fastopen's TAPIR_FASTOPEN_SERVER */
 	TAPIR_TCP_FASTOPEN_CONNECT,	/* 1: connect() asks for a Fast Open cookie, and with one returns 0 and leaves the SYN to

@@ -27,6 +27,7 @@ static const struct option_rule { enum who get, set; int min, max; } rules[] = {
 	[TAPIR_TCP_MAXSEG] = {STREAM, STREAM, 0, 32767},
 	[TAPIR_TCP_RETRIES] = {STREAM, STREAM, -1, 254},
 	[TAPIR_TCP_CONGESTION] = {STREAM, STREAM, 0, TAPIR_CC_COUNT - 1},
+	[TAPIR_TCP_DEFER_ACCEPT] = {STREAM, STREAM, 0, 24 * 3600},
 	[TAPIR_TCP_FASTOPEN] = {STREAM, STREAM, 0, UINT16_MAX},
 	[TAPIR_TCP_FASTOPEN_CONNECT] = {STREAM, STREAM, INT32_MIN, INT32_MAX},
 	[TAPIR_TCP_USER_TIMEOUT] = {STREAM, STREAM, 0, INT32_MAX},
@@ -41,7 +42,7 @@ static const struct option_rule { enum who get, set; int min, max; } rules[] = {
 };
 #define OPTION_COUNT ((int)(sizeof rules / sizeof rules[0]))
 
-static void set(struct socket_options *o, enum tapir_opt opt, int value)
+static void set(const struct tapir *t, struct socket_options *o, enum tapir_opt opt, int value)
 {
 	switch (opt) {
 	case TAPIR_SO_REUSEADDR: o->reuse = value != 0; break;
@@ -55,6 +56,7 @@ static void set(struct socket_options *o, enum tapir_opt opt, int value)
 	case TAPIR_TCP_NODELAY: o->nodelay = value != 0; break;
 	case TAPIR_TCP_RETRIES: o->retries = value < 0 ? UINT8_MAX : (uint8_t)value; break;
 	case TAPIR_TCP_CONGESTION: o->congestion = (uint8_t)value; break;
+	case TAPIR_TCP_DEFER_ACCEPT: o->defer = tcp_defer_timeouts(&t->cfg, (uint32_t)value); break;
 	case TAPIR_TCP_FASTOPEN: o->fastopen = (uint16_t)value; break;
 	case TAPIR_TCP_FASTOPEN_CONNECT: o->fastopen_connect = value != 0; break;
 	case TAPIR_TCP_CORK: o->cork = value != 0; break;
@@ -92,7 +94,7 @@ static int set_stream(struct tapir *t, struct socket *s, enum tapir_opt opt, int
 	if (opt == TAPIR_TCP_MAXSEG && (s->u.tcp.conn || stream_is_listening(s)))
 		return TAPIR_EISCONN;		/* it is agreed in the SYNs */
 	if (!choose(&is, opt, value))
-		set(&s->opt, opt, opt == TAPIR_IP_TOS ? value & ~IP_ECN_MASK : value);	/* those two bits are ecn.c's */
+		set(t, &s->opt, opt, opt == TAPIR_IP_TOS ? value & ~IP_ECN_MASK : value);	/* those two bits are ecn.c's */
 	else
 		tuning = tcp_tuning_change(t, s->opt.tuning, &is);
 	if (!tuning)
@@ -118,7 +120,7 @@ int tapir_setsockopt(struct tapir *t, tapir_sd sd, enum tapir_opt opt, int value
 		return TAPIR_EINVAL;
 	if (s->type == TAPIR_SOCK_STREAM)
 		return set_stream(t, s, opt, value);
-	set(&s->opt, opt, value);
+	set(t, &s->opt, opt, value);
 	dgram_apply_options(s);
 	return 0;
 }
@@ -176,6 +178,7 @@ static int get(const struct tapir *t, struct socket *s, enum tapir_opt opt)
 	case TAPIR_TCP_MAXSEG: return max_segment(s);
 	case TAPIR_TCP_RETRIES: return o->retries == UINT8_MAX ? -1 : o->retries;
 	case TAPIR_TCP_CONGESTION: return o->congestion;
+	case TAPIR_TCP_DEFER_ACCEPT: return (int)tcp_defer_seconds(&t->cfg, o->defer);
 	case TAPIR_TCP_FASTOPEN: return o->fastopen;
 	case TAPIR_TCP_FASTOPEN_CONNECT: return o->fastopen_connect;
 	case TAPIR_TCP_CORK: return o->cork;

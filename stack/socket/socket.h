@@ -31,6 +31,7 @@ struct socket_options {
 	uint8_t congestion;		/* enum tapir_cc */
 	bool nodelay, cork, keepalive, reuse, broadcast;
 	bool abort_on_close;		/* SO_LINGER 0 */
+	uint8_t defer;			/* a listener's, in timeouts */
 	bool fastopen_connect;
 	uint16_t fastopen;		/* a listener's limit */
 	uint8_t quickack;		/* what the next connection begins with: 1 or 0; QUICKACK_UNSET: config.quickacks */

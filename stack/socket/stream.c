@@ -21,6 +21,7 @@ void stream_apply_options(struct tapir *t, struct socket *s)
 	l->cork = s->opt.cork;
 	l->tuning = s->opt.tuning;
 	l->keepalive = s->opt.keepalive;
+	l->defer = s->opt.defer;
 	l->fastopen.limit = s->opt.fastopen;
 	if (!c)
 		return;

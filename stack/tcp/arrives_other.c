@@ -115,7 +115,7 @@ static void trim(const struct tcp_conn *c, struct tcp_seg *seg)
  * it takes the place of the stale one (RFC 7323 5.5), or with a RST at RCV.NXT, which ends the connection. */
 static void update_ts_recent(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg)
 {
-	if (!c->ts_on || !seg->opt.has_ts || seq_gt(seg->seq, c->ts.last_ack_sent))
+	if (!c->ts_on || !seg->opt.has_ts || seq_gt(seg->seq, c->last_ack_sent))
 		return;
 	c->ts.recent = seg->opt.ts_val;
 	c->ts.recent_us = t->now_us;
@@ -173,6 +173,8 @@ static bool second_check_rst(struct tapir *t, struct tcp_conn *c, struct tcp_arr
 		tcp_owe_challenge_ack(t, c, "RFC 5961 3.2: RST in the window, not at RCV.NXT");
 		return drop(a, DROP_TCP_RST_CHALLENGE);
 	}
+	if (c->state == TCP_TIME_WAIT && t->cfg.rfc1337)	/* timewait.c says why */
+		return drop(a, DROP_TCP_TIME_WAIT);
 	tcp_fastopen_settle(t, c, true);
 	switch (c->state) {
 	case TCP_SYN_RCVD:	/* back to LISTEN, which is only this connection's end; or the active OPEN was refused */
@@ -234,6 +236,8 @@ static bool handshake_completes(struct tapir *t, struct tcp_conn *c, struct tcp_
 		tcp_reset_for(t, a->pkt, &a->seg);
 		return drop(a, DROP_TCP_SYN_RCVD_ACK);
 	}
+	if (tcp_defer_holds(c, &a->seg))
+		return drop(a, DROP_TCP_DEFER_ACCEPT);
 	if (!tcp_listen_promote(t, c))
 		return drop(a, DROP_TCP_BACKLOG);
 	if (c->active)		/* the SYNs crossed: text on ours may not have been taken */

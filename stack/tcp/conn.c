@@ -84,14 +84,16 @@ void tcp_queue_remove(struct tcp_conn *c)
 	c->queue_next = c->queue_prev = NULL;
 }
 
-/* When the pool is empty the oldest TIME-WAIT gives way, then the oldest half-open connection: bounded memory before
- * politeness to the slow. */
+/* When the pool is empty the oldest TIME-WAIT gives way, then the oldest half-open connection, then the oldest orphan:
+ * bounded memory before politeness to the slow. */
 static void make_room(struct tapir *t)
 {
 	while (!t->tcp->free && t->tcp->time_wait.head)
 		tcp_conn_end(t, t->tcp->time_wait.head, 0);	/* no gain if a program still holds it: the next */
 	if (!t->tcp->free && t->tcp->syn.head)
 		tcp_conn_end(t, t->tcp->syn.head, TAPIR_ENOMEM);
+	if (!t->tcp->free && t->tcp->orphans.head)
+		tcp_orphan_end(t, t->tcp->orphans.head, "every connection is taken: the oldest orphan gives way");
 }
 
 struct tcp_conn *tcp_conn_new(struct tapir *t, enum tcp_state state)
@@ -130,7 +132,7 @@ void tcp_conn_free(struct tapir *t, struct tcp_conn *c)
 	t->tcp->used--;
 }
 
-static void leave_state(struct tapir *t, struct tcp_conn *c)
+static void leave_state(struct tapir *t, struct tcp_conn *c, enum tcp_state to)
 {
 	if (c->state == TCP_TIME_WAIT)
 		t->tcp->time_wait_count--;
@@ -138,6 +140,8 @@ static void leave_state(struct tapir *t, struct tcp_conn *c)
 		t->tcp->syn_count--;
 	else if (c->queue && c->listener && c->queue == &c->listener->accept)
 		return;		/* an accept queue is left by accept(), or in CLOSED */
+	else if (c->queue == &t->tcp->orphans && to != TCP_TIME_WAIT && to != TCP_CLOSED)
+		return;		/* it still is one */
 	tcp_queue_remove(c);
 }
 
@@ -146,7 +150,7 @@ void tcp_set_state(struct tapir *t, struct tcp_conn *c, enum tcp_state to)
 	enum tcp_state from = c->state;
 
 	assert(tcp_arrow_is_legal(from, to));
-	leave_state(t, c);
+	leave_state(t, c, to);
 	c->state = to;
 	if (to == TCP_TIME_WAIT)
 		t->tcp->time_wait_count++;

@@ -98,6 +98,19 @@ void tcp_fastopen_open(struct tapir *t, struct tcp_conn *c, const struct tcp_arr
 /* The handshake of a FASTOPEN_EARLY connection has ended, one way or another. Others are left alone. */
 void tcp_fastopen_settle(struct tapir *t, struct tcp_conn *c, bool reset);
 
+/* --- challenge.c --- */
+void tcp_owe_challenge_ack(struct tapir *t, struct tcp_conn *c, const char *why);	/* rate limited (RFC 5961 7) */
+
+/* --- defer.c: TCP_DEFER_ACCEPT --- */
+bool tcp_defer_holds(struct tcp_conn *c, const struct tcp_seg *seg);	/* this ACK of our SYN is not what is waited for */
+/* The peer has the SYN-ACK: a timeout only counts; asked before it does. */
+bool tcp_defer_is_quiet(const struct tcp_conn *c);
+
+/* --- orphan.c --- */
+void tcp_orphan_begin(struct tapir *t, struct tcp_conn *c);	/* its owner has just let go */
+void tcp_orphan_end(struct tapir *t, struct tcp_conn *c, const char *why);	/* with a RST */
+bool tcp_orphan_make_room(struct tapir *t);			/* buffers: false if no orphan ought to give any */
+
 /* --- recovery.c: what an ACK means for loss and congestion --- */
 /* SEG.ACK is from SND.UNA to SND.MAX. duplicate: in the sense of RFC 5681 2. */
 void tcp_on_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg, bool duplicate);
@@ -168,7 +181,6 @@ size_t tcp_reass_size(uint32_t count);
 /* --- output.c --- */
 void tcp_owe_ack(struct tapir *t, struct tcp_conn *c, const char *why);
 void tcp_owe_dup_ack(struct tapir *t, struct tcp_conn *c, const char *why);
-void tcp_owe_challenge_ack(struct tapir *t, struct tcp_conn *c, const char *why);	/* rate limited (RFC 5961 7) */
 void tcp_ready(struct tapir *t, struct tcp_conn *c);		/* tcp_output is to look at it */
 void tcp_unready(struct tapir *t, struct tcp_conn *c);
 bool tcp_has_new_segment(struct tapir *t, struct tcp_conn *c);	/* a whole one, within the windows */

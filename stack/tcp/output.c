@@ -61,18 +61,6 @@ void tcp_owe_dup_ack(struct tapir *t, struct tcp_conn *c, const char *why)
 	tcp_ready(t, c);
 }
 
-void tcp_owe_challenge_ack(struct tapir *t, struct tcp_conn *c, const char *why)
-{
-	if (t->now_us - t->tcp->challenge.window_us >= TAPIR_SEC || !t->tcp->challenge.window_us) {
-		t->tcp->challenge.window_us = max_usec(t->now_us, 1);
-		t->tcp->challenge.left = t->cfg.challenge_acks;
-	}
-	if (!t->tcp->challenge.left)
-		return;
-	t->tcp->challenge.left--;
-	tcp_owe_dup_ack(t, c, why);
-}
-
 /* --- what may be sent ------------------------------------------------------------------------------------------- */
 
 uint32_t tcp_window_to_offer(const struct tcp_conn *c)
@@ -503,7 +491,7 @@ static void sent_ack(struct tapir *t, struct tcp_conn *c, bool pure)
 		c->owed.dup_acks--;
 	c->owed.ack = false;
 	c->rcv.unacked = 0;
-	c->ts.last_ack_sent = c->rcv.nxt;
+	c->last_ack_sent = c->rcv.nxt;
 	tcp_timer_disarm(t, c, TAPIR_TIMER_DELACK);
 }
 

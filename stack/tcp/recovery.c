@@ -76,7 +76,7 @@ static void congestion(struct tapir *t, struct tcp_conn *c, const struct tcp_del
 void tcp_cc_open(struct tapir *t, struct tcp_conn *c)
 {
 	/* RFC 5681 3.1: a lost SYN or SYN-ACK means an initial window of one segment. */
-	uint32_t window = c->snd.mss * (c->rtt.backoff ? 1u : t->cfg.initial_window);
+	uint32_t window = c->snd.mss * (c->rtt.backoff && !c->deferred ? 1u : t->cfg.initial_window);
 
 	if (c->cc.cwnd)
 		return;			/* Fast Open: it was opened before its handshake ended */

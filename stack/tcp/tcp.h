@@ -43,6 +43,7 @@ struct tcp_listener {
 	uint32_t rcvbuf, sndbuf;		/* for its connections, as the following */
 	uint8_t ttl, tos, retries, congestion;
 	bool nodelay, keepalive, cork;
+	uint8_t defer;				/* TCP_DEFER_ACCEPT: timeouts to wait for text; 0: none */
 	struct {				/* fastopen.c */
 		uint16_t limit;			/* TCP_FASTOPEN: how many may be open before their handshake has ended; 0: none */
 		uint16_t pending, resets;	/* how many are; how many a RST ended that still count ... */
@@ -128,6 +129,7 @@ struct tcp_conn {
 	bool urgent : 1;			/* urgent text lies ahead of what the user has consumed */
 	bool is_ready : 1;			/* in the ready list */
 	bool cork : 1, uncorked : 1;		/* TCP_CORK; but what is queued now goes (cork.c) */
+	bool deferred : 1;			/* defer.c: the peer's ACK has come, its text has not */
 	bool cwnd_limited : 1;			/* the last output stopped at cwnd: it may grow (RFC 7661 in spirit) */
 	uint8_t ttl, tos, retries;		/* retries: R2 (RFC 9293 3.8.3); UINT8_MAX: for ever */
 	uint8_t fastopen;			/* enum tcp_fastopen */
@@ -142,8 +144,10 @@ struct tcp_conn {
 	struct tcp_piece *pieces;		/* out of order, by sequence number */
 	uint32_t sndbuf, rcvbuf;
 	uint32_t segs_in, ce_in;		/* segments that arrived, as on the wire; of these with text marked CE */
+	uint32_t challenged_ms;			/* challenge.c: when a challenge ACK was last owed; 0: never */
 
-	struct { uint32_t recent, offset; usec_t recent_us; seq_t last_ack_sent; } ts;	/* RFC 7323 4.3 */
+	seq_t last_ack_sent;			/* Last.ACK.sent (RFC 7323 4.3) */
+	struct { uint32_t recent, offset; usec_t recent_us; } ts;	/* TS.Recent and its age (RFC 7323 4.3) */
 	struct {
 		uint32_t srtt_us, rttvar_us, rto_us;	/* RFC 6298 2; srtt 0: no sample yet */
 		uint32_t timeout_ts;		/* TSval when the timer last fired: what echoes an older one waited for it */
@@ -165,6 +169,7 @@ struct tcp {
 	struct tcp_conn *free, *slots;
 	uint32_t used, syn_count, time_wait_count;
 	struct tcp_queue syn, time_wait;	/* SYN-RECEIVED from passive opens; TIME-WAIT */
+	struct tcp_queue orphans;		/* orphan.c */
 	struct tcp_conn *ready, *ready_last;	/* who may have something to send, served in turn */
 	struct tcp_piece *free_pieces;
 	struct { struct tcp_tuning plain, *free, **buckets; uint32_t mask, used; } tunings;	/* tuning.c */
@@ -191,6 +196,9 @@ void tcp_unbind(struct tapir *t, struct tcp_bound *b);
 void tcp_open_passive(struct tapir *t, struct tcp_bound *b, struct tcp_listener *l);
 /* Ends LISTEN: resets what waits in both of its queues (RFC 9293 3.10.4 LISTEN). */
 void tcp_close_listener(struct tapir *t, struct tcp_bound *b, struct tcp_listener *l);
+/* TCP_DEFER_ACCEPT: seconds as the timeouts of a SYN-ACK that cover them; and back, rounded up. */
+uint8_t tcp_defer_timeouts(const struct tapir_config *cfg, uint32_t seconds);
+uint32_t tcp_defer_seconds(const struct tapir_config *cfg, uint8_t timeouts);
 /* The oldest established connection: the caller becomes its owner. NULL when there is none. */
 struct tcp_conn *tcp_accept(struct tapir *t, struct tcp_listener *l, void *owner);
 /* Active OPEN. local may be any and 0. NULL with *error set (ENETUNREACH, EADDRNOTAVAIL, EADDRINUSE, ENOMEM). The

@@ -51,6 +51,8 @@ static void give_up(struct tapir *t, struct tcp_conn *c)
 /* R2 (RFC 9293 3.8.3): of an attempt to open, which a crossing SYN does not shorten (MUST-23); of an orphan; or the user's. */
 static uint8_t retry_limit(const struct tapir *t, const struct tcp_conn *c)
 {
+	if (c->deferred && c->state == TCP_SYN_RCVD && c->listener)
+		return (uint8_t)max_u32(t->cfg.synack_retries, c->listener->defer);
 	if (c->state == TCP_SYN_SENT || c->state == TCP_SYN_RCVD)
 		return c->active ? tcp_syn_retries(t, c) : t->cfg.synack_retries;
 	if (tcp_user_timeout_us(c))
@@ -79,17 +81,20 @@ static void reach_r1(struct tapir *t, struct tcp_conn *c)
 static void rto_fires(struct tapir *t, struct tcp_conn *c)
 {
 	uint8_t limit = retry_limit(t, c);
+	bool quiet;
 
 	if (c->rtt.backoff >= limit && limit < FOR_EVER) {
 		give_up(t, c);
 		return;
 	}
-	if (c->rtt.backoff < UINT8_MAX && ++c->rtt.backoff == t->cfg.retries1)
+	quiet = tcp_defer_is_quiet(c);
+	if (c->rtt.backoff < UINT8_MAX && ++c->rtt.backoff == t->cfg.retries1 && !quiet)
 		reach_r1(t, c);
 	c->rtt.rto_us = (uint32_t)backed_off(t, c, 1);	/* until a new sample (RFC 6298 5.5) */
 	c->rtt.syn_at_us = USEC_NEVER;
 	c->rtt.timeout_ts = tcp_ts_now(t, c);
-	tcp_on_rto(t, c);
+	if (!quiet || !tcp_defer_is_quiet(c))
+		tcp_on_rto(t, c);
 	tcp_timer_arm(t, c, TAPIR_TIMER_RTO, t->now_us + c->rtt.rto_us);
 }
 
@@ -144,10 +149,14 @@ static void keepalive_fires(struct tapir *t, struct tcp_conn *c)
 	tcp_ready(t, c);
 }
 
-/* Nobody is left to read what an absent FIN would end (fin_wait_2_us), or 2 MSL have passed. */
+/* Nobody is left to read what an absent FIN would end (fin_wait_2_us), or 2 MSL have passed; or an orphan is not rid of its
+ * text yet (orphan_us). */
 static void wait_is_over(struct tapir *t, struct tcp_conn *c)
 {
-	tcp_conn_end(t, c, 0);
+	if (c->state == TCP_FIN_WAIT_2 || c->state == TCP_TIME_WAIT)
+		tcp_conn_end(t, c, 0);
+	else
+		tcp_orphan_end(t, c, "the peer takes too long over an orphan's text (config.orphan_us)");
 }
 
 /* RFC 8985 7.3: whether the probe can be sent or not, the RTO counts from now. */

@@ -91,6 +91,8 @@ int64_t tcp_send(struct tapir *t, struct tcp_conn *c, const void *buf, size_t n)
 	if (error)
 		return error;
 	taken = stream_append(&c->tx, &t->frames, buf, n < room ? (uint32_t)n : room);
+	if (!taken && n && tcp_orphan_make_room(t))
+		taken = stream_append(&c->tx, &t->frames, buf, n < room ? (uint32_t)n : room);
 	if (taken) {
 		tcp_user_timer_begin(t, c);
 		tcp_ready(t, c);
@@ -236,11 +238,11 @@ void tcp_release(struct tapir *t, struct tcp_conn *c)
 	case TCP_CLOSED:
 		tcp_conn_free(t, c);
 		return;
-	case TCP_FIN_WAIT_2:
+	case TCP_FIN_WAIT_1: case TCP_FIN_WAIT_2: case TCP_CLOSING: case TCP_LAST_ACK:
 		if (!c->rx.bytes)
-			tcp_timer_arm(t, c, TAPIR_TIMER_FIN_WAIT_2, t->now_us + tcp_fin_wait_2_us(t, c));
+			tcp_orphan_begin(t, c);
 		break;
-	case TCP_FIN_WAIT_1: case TCP_CLOSING: case TCP_LAST_ACK: case TCP_TIME_WAIT:
+	case TCP_TIME_WAIT:
 		break;
 	case TCP_SYN_SENT: case TCP_SYN_RCVD: case TCP_ESTABLISHED: case TCP_CLOSE_WAIT: case TCP_LISTEN:
 		assert(false);			/* an owner closes or aborts before it lets go */

@@ -87,6 +87,7 @@ static void default_config(void)
 	config.sndbuf = config.rcvbuf = 65535;
 	config.delack_us = 0;
 	config.timestamps = config.sack = config.window_scale = false;
+	config.challenge_interval_us = 0;
 	config.congestion = TAPIR_CC_NEWRENO;	/* RFC 5681 3.1 is what the tests cite */
 }
 
