@@ -217,7 +217,7 @@ static bool plan_retransmission(struct tapir *t, struct tcp_conn *c, struct plan
 	struct tcp_sent *r = c->sender ? tcp_sent_first_lost(c->sender) : NULL;
 	uint32_t len;
 
-	if (!r || tcp_syn_unacked(c) || !congestion_window_left(c))
+	if (!r || tcp_syn_unacked(c) || tcp_frto_holds(c->sender) || !(congestion_window_left(c) || c->sender->force))
 		return false;
 	gather_lost(t, c, r);
 	len = length_again(t, c, r);
@@ -233,6 +233,14 @@ static uint32_t unsent_text(const struct tcp_conn *c)
 	return left(c->tx.bytes, tcp_flight(c));
 }
 
+bool tcp_has_new_segment(struct tapir *t, struct tcp_conn *c)
+{
+	uint32_t segment = segment_text_max(c);
+
+	return unsent_text(c) >= segment && send_window_left(c) >= segment && congestion_window_left(c) >= segment &&
+	       tcp_sender_has_room(t, c);
+}
+
 /* RFC 8985 7.3: new text if there is some, whatever cwnd says; else the last segment again. */
 static bool plan_tlp(struct tapir *t, struct tcp_conn *c, struct plan *p)
 {
@@ -243,7 +251,7 @@ static bool plan_tlp(struct tapir *t, struct tcp_conn *c, struct plan *p)
 	if (!c->owed.tlp)
 		return false;
 	c->owed.tlp = false;
-	if (!r || s->phase != PHASE_OPEN || r->state != SENT_FLYING)
+	if (!r || s->phase == PHASE_RECOVERY || s->phase == PHASE_LOSS || s->sacked || r->state != SENT_FLYING)
 		return false;
 	if (len && len <= send_window_left(c) && tcp_sender_has_room(t, c)) {
 		*p = (struct plan){.at = c->snd.max, .len = len, .flags = TCP_ACK};
@@ -497,23 +505,28 @@ static void sent_again(struct tapir *t, struct tcp_conn *c, const struct plan *p
 {
 	struct tcp_sent *r = p->again;
 
+	c->sender->force = false;
+	tcp_undo_on_retransmit(t, c, r, min_u32(len, tcp_sent_len(r)));
 	if (tcp_sent_len(r) < len)
 		tcp_sent_extend(c, r, seq_add(r->start, len));
 	if (tcp_sent_len(r) > len)	/* if no record is free for the rest, RACK or the RTO finds it missing */
 		tcp_sent_split(t, c, r, seq_add(r->start, len));
 	tcp_sent_again(t, c, r);
+	tcp_frto_on_retransmit(c->sender, r);
 	c->total_retrans++;
-	tcp_undo_on_retransmit(t, c, len);
+	if (r == c->sender->first && tcp_timer_is_armed(c, TAPIR_TIMER_RTO))	/* RFC 6675 6: what it guards has just left */
+		tcp_timer_arm(t, c, TAPIR_TIMER_RTO, t->now_us + c->rtt.rto_us);
 }
 
-static void sent_tlp(struct tapir *t, struct tcp_conn *c, const struct plan *p)
+static void sent_tlp(struct tcp_conn *c, const struct plan *p)
 {
 	struct tcp_sender *s = c->sender;
 
 	s->tlp.out = true;
 	s->tlp.again = p->again != NULL;
 	s->tlp.end = c->snd.max;
-	tcp_timer_arm(t, c, TAPIR_TIMER_RTO, t->now_us + c->rtt.rto_us);	/* RFC 8985 7.3: from now */
+	s->tlp.flight = tcp_flight(c);
+	s->tlp.unsampled = true;
 }
 
 /* Notes what has left: a SYN, something again, something new, or a probe of a closed window, which counts as neither. */
@@ -531,6 +544,8 @@ static void sent_sequence(struct tapir *t, struct tcp_conn *c, const struct plan
 		c->snd.nxt = c->snd.max = end;
 	} else {
 		c->total_retrans++;
+		if (c->sender)	/* a byte of it into a closed window: a copy of this one is ours */
+			c->sender->undo.high = seq_max(c->sender->undo.high, end);
 	}
 	c->last_out_us = t->now_us;
 	if (c->sender) {
@@ -539,7 +554,7 @@ static void sent_sequence(struct tapir *t, struct tcp_conn *c, const struct plan
 	}
 	arm_after_text(t, c);
 	if (p->tlp)
-		sent_tlp(t, c, p);
+		sent_tlp(c, p);
 	tcp_tlp_schedule(t, c);
 }
 
