@@ -51,7 +51,7 @@ static void defaults_of_tcp(struct tapir_config *c)
 	c->congestion = TAPIR_CC_CUBIC;
 	c->delack_us = 40 * TAPIR_MS;
 	c->quickacks = 16;
-	c->timestamps = c->sack = c->tlp = c->window_scale = c->nagle = true;
+	c->timestamps = c->sack = c->dsack = c->tlp = c->window_scale = c->nagle = true;
 	c->keepalive_idle_us = 7200 * TAPIR_SEC;
 	c->keepalive_interval_us = 75 * TAPIR_SEC;
 	c->keepalive_probes = 9;

@@ -304,6 +304,7 @@ struct tapir_config {
 	uint16_t quickacks;		/* the first so many segments of a connection are acknowledged at once; default 16 */
 	bool timestamps;		/* RFC 7323 3; default yes */
 	bool sack;			/* RFC 2018 2; default yes */
+	bool dsack;			/* duplicates are reported (RFC 2883 4), where SACK is agreed; default yes */
 	bool tlp;			/* tail loss probes (RFC 8985 7); default yes */
 	bool window_scale;		/* RFC 7323 2; default yes */
 	bool nagle;			/* RFC 9293 3.7.4; default yes; TCP_NODELAY turns it off for one socket */

@@ -86,6 +86,7 @@ struct tcp_conn {
 	bool nodelay, keepalive, rcv_shutdown;
 	bool urgent;				/* urgent text lies ahead of what the user has consumed */
 	uint8_t ttl, tos, retries;		/* retries: R2 (RFC 9293 3.8.3); UINT8_MAX: for ever */
+	bool cwnd_limited;			/* the last output stopped at cwnd: it may grow (RFC 7661 in spirit) */
 	struct tcp_owed owed;
 
 	struct stream tx;			/* SND.UNA on: unacknowledged, then unsent */
@@ -104,9 +105,9 @@ struct tcp_conn {
 	} rtt;
 	struct tcp_sender *sender;		/* what is under way; NULL: nothing, and it was long ago */
 	struct cc cc;
-	bool cwnd_limited;			/* the last output stopped at cwnd: it may grow (RFC 7661 in spirit) */
 	usec_t last_in_us, last_out_us;
 	uint32_t total_retrans;
+	struct sack_block dsack;		/* dsack.c: a duplicate that no ACK has reported; start == end: none */
 };
 
 struct tcp_hash { struct tcp_conn **buckets; uint32_t mask; };
