@@ -55,7 +55,7 @@ static void defaults_of_tcp(struct tapir_config *c)
 	c->quickacks = 16;
 	c->cork_us = 200 * TAPIR_MS;
 	c->ecn = TAPIR_ECN_IF_ASKED;
-	c->timestamps = c->sack = c->tlp = c->window_scale = c->nagle = true;
+	c->timestamps = c->sack = c->dsack = c->tlp = c->window_scale = c->nagle = true;
 	c->keepalive_idle_us = 7200 * TAPIR_SEC;
 	c->keepalive_interval_us = 75 * TAPIR_SEC;
 	c->keepalive_probes = 9;

@@ -336,6 +336,7 @@ struct tapir_config {
 	uint64_t fastopen_key[2];	/* of a server's cookies, shared by those behind one name; 0, 0: made from the seed */
 	bool timestamps;		/* RFC 7323 3; default yes */
 	bool sack;			/* RFC 2018 2; default yes */
+	bool dsack;			/* duplicates are reported (RFC 2883 4), where SACK is agreed; default yes */
 	bool tlp;			/* tail loss probes (RFC 8985 7); default yes */
 	bool window_scale;		/* RFC 7323 2; default yes */
 	bool pacing;			/* window controllers are paced, too (tcp/pace.c); default no, as Linux; BBR always is */

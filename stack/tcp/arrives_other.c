@@ -32,6 +32,7 @@ static bool check_timestamp(struct tapir *t, struct tcp_conn *c, struct tcp_arri
 		return drop(a, DROP_TCP_NO_TIMESTAMP);
 	if (!paws_rejects(t, c, &a->seg))
 		return true;
+	tcp_dsack_old(t, c, &a->seg);	/* sent before what came before it */
 	tcp_owe_dup_ack(t, c, "RFC 7323 5.3 R1: timestamp older than TS.Recent");
 	return drop(a, DROP_TCP_PAWS);
 }
@@ -71,6 +72,7 @@ static bool unacceptable(struct tapir *t, struct tcp_conn *c, struct tcp_arrival
 		tcp_owe_challenge_ack(t, c, "RFC 5961 4.2: SYN on a synchronized connection");
 		return drop(a, DROP_TCP_SYN_CHALLENGE);
 	}
+	tcp_dsack_old(t, c, &a->seg);
 	if (a->seg.len)
 		tcp_owe_dup_ack(t, c, "RFC 9293 3.10.7.4 first: not acceptable");
 	else	/* two peers could answer each other for ever */
@@ -159,8 +161,10 @@ static bool first_check_sequence_number(struct tapir *t, struct tcp_conn *c, str
 	if (!acceptable(c, seg) && !zero_window_allowance(t, c, a))
 		return unacceptable(t, c, a);
 	update_ts_recent(t, c, seg);
-	if (!(seg->flags & (TCP_SYN | TCP_RST)))
+	if (!(seg->flags & (TCP_SYN | TCP_RST))) {
+		tcp_dsack_old(t, c, seg);
 		trim(c, seg);
+	}
 	return true;
 }
 

@@ -178,6 +178,13 @@ uint8_t tcp_sack_blocks(const struct tcp_conn *c, struct sack_block blocks[TCP_S
 void tcp_reass_init(struct tapir *t, void *mem, uint32_t count);
 size_t tcp_reass_size(uint32_t count);
 
+/* --- dsack.c --- */
+/* [start, end) has arrived twice. */
+void tcp_dsack_note(const struct tapir *t, struct tcp_conn *c, seq_t start, seq_t end);
+void tcp_dsack_old(const struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg);
+static inline bool tcp_dsack_waits(const struct tcp_conn *c) { return !seq_eq(c->dsack.start, c->dsack.end); }
+uint8_t tcp_dsack_take(struct tcp_conn *c, struct sack_block blocks[], uint8_t max);
+
 /* --- output.c --- */
 void tcp_owe_ack(struct tapir *t, struct tcp_conn *c, const char *why);
 void tcp_owe_dup_ack(struct tapir *t, struct tcp_conn *c, const char *why);

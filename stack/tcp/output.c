@@ -89,7 +89,7 @@ static uint8_t sack_block_count(const struct tcp_conn *c)
 
 	while (n && SACK_OPTION(n) > c->snd.mss / 2u)
 		n--;
-	return (uint8_t)(c->sack_on ? min_u32(n, c->piece_count) : 0);
+	return (uint8_t)(c->sack_on ? min_u32(n, c->piece_count + (tcp_dsack_waits(c) ? 1u : 0u)) : 0);
 }
 
 /* Text bytes of a full segment just now: what SACK blocks take comes out of the MSS (RFC 6691 2). */
@@ -390,7 +390,15 @@ static void syn_options(struct tapir *t, const struct tcp_conn *c, struct tcp_op
 	tcp_fastopen_options(t, c, opt);
 }
 
-static void segment_options(struct tapir *t, const struct tcp_conn *c, struct tcp_seg *seg)
+/* A frame that is cut up later would report its duplicate with each part: that waits. */
+static void sack_options(struct tcp_conn *c, struct tcp_seg *seg)
+{
+	uint8_t max = sack_block_count(c), n = seg->len > segment_text_max(c) + 1 ? 0 : tcp_dsack_take(c, seg->opt.sack, max);
+
+	seg->opt.sack_count = (uint8_t)(n + tcp_sack_blocks(c, seg->opt.sack + n, (uint8_t)(max - n)));
+}
+
+static void segment_options(struct tapir *t, struct tcp_conn *c, struct tcp_seg *seg)
 {
 	if (seg->flags & TCP_SYN)
 		syn_options(t, c, &seg->opt);
@@ -400,8 +408,8 @@ static void segment_options(struct tapir *t, const struct tcp_conn *c, struct tc
 		seg->opt.ts_val = tcp_ts_now(t, c);
 		seg->opt.ts_ecr = c->ts.recent;
 	}
-	if (sack_block_count(c) && !(seg->flags & TCP_SYN))
-		seg->opt.sack_count = tcp_sack_blocks(c, seg->opt.sack, sack_block_count(c));
+	if (!(seg->flags & TCP_SYN))
+		sack_options(c, seg);
 }
 
 static uint16_t window_field(const struct tcp_conn *c, uint8_t flags)

@@ -166,6 +166,7 @@ static void end_phase(struct tapir *t, struct tcp_conn *c)
 	s->phase = PHASE_OPEN;
 	s->dup_acks = 0;
 	s->reno_out = 0;
+	s->force = false;
 	tcp_rack_on_recovery_end(s);
 	tcp_say_cc(t, c, "RFC 6675 5.1: recovery is over");
 }

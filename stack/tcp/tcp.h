@@ -160,6 +160,7 @@ struct tcp_conn {
 	usec_t last_in_us, last_out_us;
 	uint32_t total_retrans, segs_out;	/* the latter as on the wire, whatever a driver cuts up */
 	uint64_t bytes_retrans;
+	struct sack_block dsack;		/* dsack.c: a duplicate that no ACK has reported; start == end: none */
 };
 
 struct tcp_hash { struct tcp_conn **buckets; uint32_t mask; };
