@@ -27,19 +27,24 @@ DRIVERS  := $(sort $(wildcard drivers/*.c))
 EXAMPLES := $(sort $(wildcard apps/example_*.c))
 APPS     := $(filter-out $(EXAMPLES) apps/tapir.c,$(sort $(wildcard apps/*.c)))
 SUPPORT  := $(filter-out tests/support/runner.c,$(sort $(wildcard tests/support/*.c)))
-TESTS    := $(sort $(wildcard tests/unit/*.c tests/rfc/*.c tests/sim/*.c))
+TESTS    := $(sort $(wildcard tests/unit/*.c tests/rfc/*.c tests/sim/test_*.c))
 # All of the adapter but the file that needs packetdrill's header.
 DRILL    := $(filter-out tests/packetdrill/adapter.c,$(sort $(wildcard tests/packetdrill/*.c)))
+VERSUS   := $(sort $(wildcard tests/versus/*.c))
 FUZZERS  := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 
 LIBS     := $(B)/libdrivers.a $(B)/libtapir.a
 PROGRAMS := $(B)/tapir $(EXAMPLES:apps/%.c=$(B)/%)
 
 # V=1 shows whole commands.
+# What make sim and make versus are told.
+SIM  := 1-20
+ARGS :=
+
 Q   := $(if $(V),,@)
 SAY  = mkdir -p $(@D); echo '  $(CC) $@'
 
-.PHONY: all sanitized tests-built fuzzers fuzzers-built clang run test check interop drill fuzz clean help
+.PHONY: all sanitized tests-built fuzzers fuzzers-built clang run test check sim versus interop drill fuzz clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -72,6 +77,12 @@ $(B)/example_%: $(B)/obj/apps/example_%.o $(LIBS)
 $(B)/tests/%: $(B)/obj/tests/%.o $(B)/obj/tests/support/runner.o $(B)/libdrill.a $(B)/libsupport.a $(B)/libapps.a $(LIBS)
 	@$(SAY)
 	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(CHECK) $(LDLIBS)
+$(B)/sim: $(B)/obj/tests/sim/net.o $(B)/libsupport.a $(B)/libapps.a $(LIBS)
+	@$(SAY)
+	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(CHECK) $(LDLIBS)
+$(B)/versus/%: $(B)/obj/tests/versus/%.o $(B)/libsupport.a $(B)/libapps.a $(LIBS)
+	@$(SAY)
+	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(CHECK) $(LDLIBS)
 $(B)/fuzzers/%: $(B)/obj/tests/fuzz/%.o $(B)/libsupport.a $(LIBS)
 	@$(SAY)
 	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer -o $@ $^ $(CHECK) $(LDLIBS)
@@ -84,7 +95,7 @@ $(B)/packetdrill.so: $(B)/obj/tests/packetdrill/adapter.o $(B)/libdrill.a $(LIBS
 # The same rules again in another folder with other flags.
 sanitized:
 	@$(MAKE) --no-print-directory B=$(SAN) $(SAN_OPT) EXTRA_CFLAGS="$(SAN_FLAG)" all tests-built
-tests-built: $(TESTS:%.c=$(B)/%)
+tests-built: $(TESTS:%.c=$(B)/%) $(B)/sim $(VERSUS:tests/%.c=$(B)/%)
 fuzzers:
 	@$(MAKE) --no-print-directory B=$(FZ) CC=$(CLANG) $(SAN_OPT) \
 		EXTRA_CFLAGS="-fsanitize=fuzzer-no-link $(SAN_FLAG)" fuzzers-built
@@ -103,6 +114,10 @@ test: sanitized
 check:
 	@scripts/deps check
 	+@MAKE="$(MAKE)" scripts/run-tests check
+sim: $(B)/sim
+	@$(B)/sim $(SIM)
+versus: $(VERSUS:tests/%.c=$(B)/%)
+	@tests/versus/run $(ARGS)
 interop: all sanitized
 	@scripts/run-tests interop
 fuzz: fuzzers
@@ -125,6 +140,8 @@ help:
 	@echo 'make run        installs what is missing, builds, shows the stack at work, then a shell beside it'
 	@echo 'make check      installs what is missing, builds with sanitizers, runs every test'
 	@echo 'make test       the quick rings: unit, rfc, and sim with few seeds'
+	@echo 'make sim        the simulator: SIM="1-100", SIM="--flows 4 --cc newreno --loss 1% 1"; build/sim --help says more'
+	@echo 'make versus     as root: the kernel and the stack over the same bottlenecks; ARGS=--quick (docs/versus.md)'
 	@echo 'make interop    only the tests against the kernel and the real tools; CASE=name for one'
 	@echo 'make drill      packetdrill scripts: PACKETDRILL=path make drill (docs/packetdrill.md)'
 	@echo 'make fuzz       libFuzzer on every fuzz target; FUZZ_SECONDS=60 for each'

@@ -251,7 +251,8 @@ static bool is_time_to_go_down(const struct bbr_step *k)
 {
 	struct bbr *b = k->b;
 
-	if (b->prev_probe_too_high && k->s->flight >= b->inflight_longterm) {
+	/* It has reached the bound when not one segment more would fit; this ACK has just made room. */
+	if (b->prev_probe_too_high && k->s->prior_flight + k->s->mss > b->inflight_longterm) {
 		b->prev_probe_precautionary = true;
 		return true;
 	}

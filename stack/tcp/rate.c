@@ -34,7 +34,7 @@ void tcp_rate_delivered(struct tcp_sender *x, struct tcp_rate_ack *ack, const st
 {
 	x->rate.delivered += n;
 	x->rate.delivered_us = ack->now_us;
-	if (!is_newest(x, ack, r))
+	if (!r || !is_newest(x, ack, r))
 		return;
 	ack->any = true;
 	ack->prior_delivered = r->delivered;
@@ -63,9 +63,9 @@ void tcp_rate_lost(struct tcp_sender *x, const struct tcp_sent *r, bool sack)
 		x->rate.excess = lost;
 }
 
-void tcp_rate_check_app_limited(struct tcp_sender *x, uint32_t unsent, uint32_t flight, uint32_t cwnd)
+void tcp_rate_check_app_limited(struct tcp_sender *x, bool more, uint32_t flight, uint32_t cwnd)
 {
-	if (unsent || x->lost || flight >= cwnd)
+	if (more || x->lost || flight >= cwnd)
 		return;
 	x->rate.app_limited_until = x->rate.delivered + flight;
 	if (!x->rate.app_limited_until)		/* 0 would mean that it is not limited */

@@ -23,13 +23,14 @@ struct tcp_rate_ack {
 
 /* Notes on r how things stand as it leaves, at r->sent_us. flight: bytes in the network, r's included. */
 void tcp_rate_sent(struct tcp_sender *x, struct tcp_sent *r, uint32_t flight);
-/* The first n bytes of r have arrived; n is at most r's length. */
+/* The first n bytes of r have arrived; n is at most r's length. r NULL: they count, but give no sample, because r left more
+ * than once and what arrived is not, or may not be, its latest transmission (rack.c knows). */
 void tcp_rate_delivered(struct tcp_sender *x, struct tcp_rate_ack *ack, const struct tcp_sent *r, uint32_t n);
 /* r is taken for lost. sack: the peer reports what it has beyond a hole. */
 void tcp_rate_lost(struct tcp_sender *x, const struct tcp_sent *r, bool sack);
-/* Marks what leaves from now on as limited by the program if nothing waits to be sent although the window has room: unsent is
- * what the program has given and was never sent, flight and cwnd are as in struct cc_sample and struct cc. */
-void tcp_rate_check_app_limited(struct tcp_sender *x, uint32_t unsent, uint32_t flight, uint32_t cwnd);
+/* Marks what leaves from now on as limited by the program if the window has room and nothing fills it. more: a whole segment
+ * waits to be sent for the first time (less than that Nagle may hold back). flight, cwnd: in struct cc_sample and cc. */
+void tcp_rate_check_app_limited(struct tcp_sender *x, bool more, uint32_t flight, uint32_t cwnd);
 /* The sample that the ACK gives; its counts hold without one, too. min_rtt_us: the least ever seen, or CC_NONE. The caller
  * adds no_sack. */
 struct cc_rate tcp_rate_sample(struct tcp_sender *x, const struct tcp_rate_ack *ack, uint32_t min_rtt_us);

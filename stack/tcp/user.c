@@ -273,5 +273,6 @@ void tcp_status(const struct tapir *t, const struct tcp_conn *c, struct tapir_tc
 		.total_retrans = c->total_retrans, .unread = c->rx.bytes, .snd_wscale = c->snd.shift,
 		.rcv_wscale = c->rcv.shift, .soft_error = c->soft_error, .timestamps = c->ts_on, .sack = c->sack_on,
 		.congestion = c->cc.ops->name,
+		.syn_data = c->fastopen == FASTOPEN_DONE || c->fastopen == FASTOPEN_EARLY,
 	};
 }
