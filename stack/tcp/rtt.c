@@ -16,9 +16,14 @@ uint32_t tcp_ts_now(const struct tapir *t, const struct tcp_conn *c)
 	return (uint32_t)(t->now_us / TAPIR_MS) + c->ts.offset;
 }
 
-static uint32_t clamp_rto(const struct tapir *t, uint64_t rto_us)
+/* RFC 6298 2.4 has the RTO at least a second, because a receiver may keep an ACK back for half of one. With less (see
+ * config.rto_min_us), the least must be on top of the path's own time, or a path that is nearly as long as it and does not
+ * vary leaves no room for a delayed ACK. DEVIATES: RFC 6298 2.4 because every current stack does (Linux the same way). */
+static uint32_t rto_from(const struct tapir *t, const struct tcp_conn *c)
 {
-	return (uint32_t)min_usec(max_usec(rto_us, t->cfg.rto_min_us), t->cfg.rto_max_us);
+	uint64_t variation = max_usec(max_usec(CLOCK_GRANULARITY_US, 4 * (uint64_t)c->rtt.rttvar_us), t->cfg.rto_min_us);
+
+	return (uint32_t)min_usec((c->rtt.srtt_us + variation) / CLOCK_GRANULARITY_US * CLOCK_GRANULARITY_US, t->cfg.rto_max_us);
 }
 
 void tcp_rtt_sample(struct tapir *t, struct tcp_conn *c, uint32_t rtt_us)
@@ -35,7 +40,7 @@ void tcp_rtt_sample(struct tapir *t, struct tcp_conn *c, uint32_t rtt_us)
 		c->rtt.rttvar_us = (uint32_t)((3 * (uint64_t)c->rtt.rttvar_us + diff) / 4);
 		c->rtt.srtt_us = max_u32((uint32_t)((7 * (uint64_t)c->rtt.srtt_us + r) / 8), 1);
 	}
-	c->rtt.rto_us = clamp_rto(t, c->rtt.srtt_us + max_usec(CLOCK_GRANULARITY_US, 4 * (uint64_t)c->rtt.rttvar_us));
+	c->rtt.rto_us = rto_from(t, c);
 }
 
 /* RFC 7323 4.1 allows a sample from any echo that moves SND.UNA. One of what was sent before the timer fired says how long

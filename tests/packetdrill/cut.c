@@ -38,6 +38,21 @@ static size_t segment(const struct whole *w, uint8_t *to, uint32_t index, size_t
 	return n;
 }
 
+void drill_clear_psh(uint8_t *p, size_t n)
+{
+	struct ipv4_header h;
+	struct span tcp;
+	uint8_t *at;
+
+	if (ipv4_parse(span_of(p, n), &h, &tcp) != ACCEPT || h.proto != IP_PROTO_TCP || tcp.n < TCP_HEADER)
+		return;
+	at = p + (tcp.p - p);
+	at[13] = (uint8_t)(at[13] & ~TCP_PSH);
+	put_be16(at + TCP_CHECKSUM_AT, 0);
+	put_be16(at + TCP_CHECKSUM_AT,
+		 checksum_finish(checksum_add(checksum_pseudo(&h.src, &h.dst, IP_PROTO_TCP, (uint32_t)tcp.n), tcp)));
+}
+
 void drill_cut(const struct tapir_out *out, void (*keep)(struct drill *d, const uint8_t *p, size_t n), struct drill *d)
 {
 	static uint8_t frame[FRAME_MAX], cut[SEGMENT_MAX];

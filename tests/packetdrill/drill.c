@@ -50,6 +50,8 @@ static void keep_frame(struct drill *d, const uint8_t *p, size_t n)
 	f->at_us = d->now_us;
 	f->n = n;
 	memcpy(f->bytes, p, n);
+	if (!d->settings.psh)
+		drill_clear_psh(f->bytes, n);
 	*d->last = f;
 	d->last = &f->next;
 	if (d->settings.trace)

@@ -71,6 +71,7 @@ struct drill_settings {
 	struct tapir_config config;
 	usec_t wait_us;			/* how long the wire may be silent when the interpreter expects a frame */
 	bool leftover;			/* a frame that no line of the script expected fails the run */
+	bool psh;			/* PSH as the stack sets it; no: without, for scripts whose lines have it taken out */
 	bool trace;			/* each frame, with the stack's reason for it, goes to stderr */
 	char sysctl[256];		/* file of name=value lines, read when the first socket is made; "": none */
 };
@@ -123,6 +124,9 @@ int drill_fail(int error);			/* sets errno; -1 */
 /* A frame that the stack left to a driver to cut up (offload.gso), as the segments of it that go over the wire; one
  * that it did not is given to keep as it is. */
 void drill_cut(const struct tapir_out *out, void (*keep)(struct drill *d, const uint8_t *p, size_t n), struct drill *d);
+
+/* Takes PSH off a TCP segment. */
+void drill_clear_psh(uint8_t *p, size_t n);
 
 /* --- calls.c --- */
 int drill_socket(void *u, int domain, int type, int protocol);

@@ -22,9 +22,10 @@ static const struct setting { const char *name; size_t at; enum unit unit; } set
 	{"mtu", AT(mtu), SHORT}, {"sndbuf", AT(sndbuf), LONG}, {"rcvbuf", AT(rcvbuf), LONG}, {"ttl", AT(ttl), BYTE},
 	{"delack", AT(delack_us), MS}, {"min_rto", AT(rto_min_us), MS}, {"max_rto", AT(rto_max_us), MS},
 	{"rto", AT(rto_initial_us), MS}, {"msl", AT(msl_us), SECONDS}, {"challenge_acks", AT(challenge_acks), LONG},
-	{"retries1", AT(retries1), BYTE}, {"retries2", AT(retries2), BYTE},
+	{"tlp", AT(tlp), FLAG}, {"pacing", AT(pacing), FLAG}, {"retries1", AT(retries1), BYTE}, {"retries2", AT(retries2), BYTE},
 	{"wait", offsetof(struct drill_settings, wait_us), SECONDS},
 	{"leftover", offsetof(struct drill_settings, leftover), FLAG},
+	{"psh", offsetof(struct drill_settings, psh), FLAG},
 	{"trace", offsetof(struct drill_settings, trace), FLAG},
 
 	{"tcp_sack", AT(sack), FLAG}, {"tcp_timestamps", AT(timestamps), FLAG}, {"tcp_window_scaling", AT(window_scale), FLAG},
@@ -34,14 +35,14 @@ static const struct setting { const char *name; size_t at; enum unit unit; } set
 	{"tcp_keepalive_time", AT(keepalive_idle_us), SECONDS}, {"tcp_keepalive_intvl", AT(keepalive_interval_us), SECONDS},
 	{"tcp_keepalive_probes", AT(keepalive_probes), BYTE}, {"tcp_challenge_ack_limit", AT(challenge_acks), LONG},
 	{"tcp_rmem", AT(rcvbuf), LAST_LONG}, {"tcp_wmem", AT(sndbuf), LAST_LONG},
-	{"tcp_rto_max_ms", AT(rto_max_us), MS}, {"ip_default_ttl", AT(ttl), BYTE},
+	{"tcp_rto_max_ms", AT(rto_max_us), MS}, {"tcp_early_retrans", AT(tlp), FLAG}, {"ip_default_ttl", AT(ttl), BYTE},
 };
 
 static void defaults(struct drill_settings *s)
 {
 	struct tapir_config *c = &s->config;
 
-	*s = (struct drill_settings){.wait_us = WAIT_US, .leftover = true};
+	*s = (struct drill_settings){.wait_us = WAIT_US, .leftover = true, .psh = true};
 	tapir_config_default(c);
 	c->ip_only = true;
 	c->addr = tapir_ipv4(192, 168, 0, 1);
@@ -106,12 +107,23 @@ static bool put_ack(struct drill_settings *s, const char *value)
 	return true;
 }
 
+static bool put_congestion(struct drill_settings *s, const char *value)
+{
+	int cc = tapir_cc_parse(value);
+
+	if (cc >= 0)
+		s->config.congestion = (enum tapir_cc)cc;
+	return cc >= 0;
+}
+
 static bool put_flag(struct drill_settings *s, const char *name, const char *value)
 {
 	const struct setting *what = find(name);
 
 	if (!strcmp(name, "ack"))
 		return put_ack(s, value);
+	if (!strcmp(name, "cc"))
+		return put_congestion(s, value);
 	if (!strcmp(name, "addr"))
 		return tapir_addr_parse(value, &s->config.addr) == 0;
 	if (!strcmp(name, "isn")) {
@@ -166,6 +178,8 @@ void drill_settings_sysctl(struct drill_settings *s)
 		*value++ = 0;
 		name = strrchr(line, '.');
 		name = name ? name + 1 : line;
+		if (!strcmp(name, "tcp_congestion_control"))
+			put_congestion(s, value);
 		if (find(name) && (!strncmp(name, "tcp_", 4) || !strncmp(line, "ethtool.", 8)))
 			put(s, find(name), value);
 	}
