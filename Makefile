@@ -28,6 +28,8 @@ EXAMPLES := $(sort $(wildcard apps/example_*.c))
 APPS     := $(filter-out $(EXAMPLES) apps/tapir.c,$(sort $(wildcard apps/*.c)))
 SUPPORT  := $(filter-out tests/support/runner.c,$(sort $(wildcard tests/support/*.c)))
 TESTS    := $(sort $(wildcard tests/unit/*.c tests/rfc/*.c tests/sim/test_*.c))
+# All of the adapter but the file that needs packetdrill's header.
+DRILL    := $(filter-out tests/packetdrill/adapter.c,$(sort $(wildcard tests/packetdrill/*.c)))
 VERSUS   := $(sort $(wildcard tests/versus/*.c))
 FUZZERS  := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 
@@ -42,7 +44,7 @@ ARGS :=
 Q   := $(if $(V),,@)
 SAY  = mkdir -p $(@D); echo '  $(CC) $@'
 
-.PHONY: all sanitized tests-built fuzzers fuzzers-built clang run test check sim versus interop fuzz clean help
+.PHONY: all sanitized tests-built fuzzers fuzzers-built clang run test check sim versus interop drill fuzz clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -60,6 +62,7 @@ $(B)/libtapir.a: $(STACK:%.c=$(B)/obj/%.o)
 $(B)/libdrivers.a: $(DRIVERS:%.c=$(B)/obj/%.o)
 $(B)/libapps.a: $(APPS:%.c=$(B)/obj/%.o)
 $(B)/libsupport.a: $(SUPPORT:%.c=$(B)/obj/%.o)
+$(B)/libdrill.a: $(DRILL:%.c=$(B)/obj/%.o)
 $(B)/%.a:
 	@mkdir -p $(@D)
 	@rm -f $@
@@ -71,7 +74,7 @@ $(B)/tapir: $(B)/obj/apps/tapir.o $(B)/libapps.a $(LIBS)
 $(B)/example_%: $(B)/obj/apps/example_%.o $(LIBS)
 	@$(SAY)
 	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
-$(B)/tests/%: $(B)/obj/tests/%.o $(B)/obj/tests/support/runner.o $(B)/libsupport.a $(B)/libapps.a $(LIBS)
+$(B)/tests/%: $(B)/obj/tests/%.o $(B)/obj/tests/support/runner.o $(B)/libdrill.a $(B)/libsupport.a $(B)/libapps.a $(LIBS)
 	@$(SAY)
 	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(CHECK) $(LDLIBS)
 $(B)/sim: $(B)/obj/tests/sim/net.o $(B)/libsupport.a $(B)/libapps.a $(LIBS)
@@ -83,6 +86,11 @@ $(B)/versus/%: $(B)/obj/tests/versus/%.o $(B)/libsupport.a $(B)/libapps.a $(LIBS
 $(B)/fuzzers/%: $(B)/obj/tests/fuzz/%.o $(B)/libsupport.a $(LIBS)
 	@$(SAY)
 	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer -o $@ $^ $(CHECK) $(LDLIBS)
+
+# What packetdrill loads. Its objects are made a second time, to be moved about in memory.
+$(B)/packetdrill.so: $(B)/obj/tests/packetdrill/adapter.o $(B)/libdrill.a $(LIBS)
+	@$(SAY)
+	$(Q)$(CC) $(CFLAGS) -shared -o $@ $^ -lpthread -ldl
 
 # The same rules again in another folder with other flags.
 sanitized:
@@ -114,6 +122,15 @@ interop: all sanitized
 	@scripts/run-tests interop
 fuzz: fuzzers
 	@scripts/run-tests fuzz
+# PACKETDRILL: the folder with packetdrill's program and its packetdrill.h, or the program. docs/packetdrill.md
+PACKETDRILL_DIR = $(if $(wildcard $(PACKETDRILL)/.),$(PACKETDRILL),$(dir $(PACKETDRILL)))
+drill:
+	@[ -n "$(PACKETDRILL)" ] || { echo 'drill: say where packetdrill is: PACKETDRILL=path make drill' \
+		'(docs/packetdrill.md)' >&2; exit 2; }
+	@$(MAKE) --no-print-directory B=build/drill \
+		EXTRA_CFLAGS="-fPIC -fvisibility=hidden -isystem $(PACKETDRILL_DIR)" build/drill/packetdrill.so
+	@cp build/drill/packetdrill.so build/packetdrill.so
+	@tests/packetdrill/run --packetdrill "$(PACKETDRILL_DIR)" $(SCRIPTS)
 
 clean:
 	rm -rf build
@@ -126,6 +143,7 @@ help:
 	@echo 'make sim        the simulator: SIM="1-100", SIM="--flows 4 --cc newreno --loss 1% 1"; build/sim --help says more'
 	@echo 'make versus     as root: the kernel and the stack over the same bottlenecks; ARGS=--quick (docs/versus.md)'
 	@echo 'make interop    only the tests against the kernel and the real tools; CASE=name for one'
+	@echo 'make drill      packetdrill scripts: PACKETDRILL=path make drill (docs/packetdrill.md)'
 	@echo 'make fuzz       libFuzzer on every fuzz target; FUZZ_SECONDS=60 for each'
 	@echo 'make sanitized  everything and the tests, with sanitizers, in build/san'
 	@echo 'make clean      removes build/'

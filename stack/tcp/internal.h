@@ -25,6 +25,10 @@ struct tcp_delivery {
 	bool advanced;				/* SND.UNA moved */
 	bool sacked;				/* a SACK block told something new */
 	bool original;				/* text that was sent once, before the phase began, was delivered */
+	bool head_again;			/* the oldest segment had been sent again since the phase began */
+	bool frto;				/* RFC 5682: the timeout was spurious */
+	seq_t prior_una;			/* SND.UNA before */
+	usec_t rack_sent_us;			/* of what it delivered, the latest time it was sent; 0: nothing that counts */
 	bool dsack;				/* the first block is a DSACK (RFC 2883 4) */
 	uint32_t dsack_bytes;
 	struct tcp_rate_ack rate_ack;
@@ -120,17 +124,25 @@ uint32_t tcp_rack_detect(struct tapir *t, struct tcp_conn *c);	/* marks what is 
 void tcp_rack_on_recovery_end(struct tcp_sender *s);
 void tcp_tlp_schedule(struct tapir *t, struct tcp_conn *c);	/* after sending new text, and after an ACK */
 bool tcp_tlp_on_ack(struct tcp_conn *c, const struct tcp_seg *seg, const struct tcp_delivery *d);
+void tcp_rack_on_rto(struct tapir *t, struct tcp_conn *c);	/* marks what the timeout means to be lost */
 
 /* --- prr.c --- */
-void tcp_prr_begin(struct tcp_sender *s, uint32_t flight);
+void tcp_prr_begin(struct tcp_conn *c, const struct tcp_delivery *d);
 void tcp_prr_on_ack(struct tcp_conn *c, const struct tcp_delivery *d);
 void tcp_prr_on_sent(struct tcp_sender *s, uint32_t bytes);
 
 /* --- undo.c --- */
-void tcp_undo_begin(struct tcp_conn *c);			/* remembers what a reduction is about to change */
-void tcp_undo_on_retransmit(struct tapir *t, struct tcp_conn *c, uint32_t bytes);
+void tcp_undo_begin(struct tapir *t, struct tcp_conn *c);	/* remembers what a reduction is about to change */
+/* The first bytes of r are about to leave again. */
+void tcp_undo_on_retransmit(struct tapir *t, struct tcp_conn *c, const struct tcp_sent *r, uint32_t bytes);
 /* Puts it back if this ACK proves that nothing was lost: the reason; else NULL. */
-const char *tcp_undo_on_ack(struct tcp_conn *c, const struct tcp_seg *seg, const struct tcp_delivery *d);
+const char *tcp_undo_on_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg, const struct tcp_delivery *d);
+
+/* --- frto.c --- */
+void tcp_frto_begin(struct tcp_conn *c);			/* a timeout, before the phase says so */
+void tcp_frto_on_retransmit(struct tcp_sender *s, const struct tcp_sent *r);
+bool tcp_frto_on_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_delivery *d, bool duplicate);	/* it was spurious */
+bool tcp_frto_holds(const struct tcp_sender *s);		/* what is lost waits: something new is to leave first */
 
 /* --- rtt.c --- */
 void tcp_rtt_init(struct tapir *t, struct tcp_conn *c);
@@ -158,6 +170,7 @@ void tcp_owe_dup_ack(struct tapir *t, struct tcp_conn *c, const char *why);
 void tcp_owe_challenge_ack(struct tapir *t, struct tcp_conn *c, const char *why);	/* rate limited (RFC 5961 7) */
 void tcp_ready(struct tapir *t, struct tcp_conn *c);		/* tcp_output is to look at it */
 void tcp_unready(struct tapir *t, struct tcp_conn *c);
+bool tcp_has_new_segment(struct tapir *t, struct tcp_conn *c);	/* a whole one, within the windows */
 uint32_t tcp_window_to_offer(const struct tcp_conn *c);		/* silly window avoidance applied (RFC 9293 3.8.6.2.2) */
 
 /* --- reset.c --- */

@@ -141,10 +141,11 @@ static uint32_t text_offset(const struct tcp_conn *c, seq_t at)
 	return from_una - (from_una && tcp_syn_unacked(c) ? 1 : 0);
 }
 
-/* RFC 9293 3.7.4 (SHLD-7): a short segment waits while anything is unacknowledged. */
+/* RFC 9293 3.7.4 (SHLD-7) and A.3: a short segment waits while another one is unacknowledged. The end of a write that is
+ * longer than a segment does not wait for its beginning. */
 static bool nagle_holds(const struct tapir *t, const struct tcp_conn *c)
 {
-	return t->cfg.nagle && !c->nodelay && !c->fin_queued && text_offset(c, c->snd.max) > 0;
+	return t->cfg.nagle && !c->nodelay && !c->fin_queued && text_offset(c, c->snd.max) > 0 && c->snd.short_out;
 }
 
 /* How much of `unsent` the sender's rules against silly windows let go now (RFC 9293 3.8.6.2.1, MUST-38). */
@@ -229,7 +230,7 @@ static bool plan_retransmission(struct tapir *t, struct tcp_conn *c, struct plan
 	struct tcp_sent *r = c->sender ? tcp_sent_first_lost(c->sender) : NULL;
 	uint32_t len;
 
-	if (!r || tcp_syn_unacked(c) || !congestion_window_left(c))
+	if (!r || tcp_syn_unacked(c) || tcp_frto_holds(c->sender) || !(congestion_window_left(c) || c->sender->force))
 		return false;
 	gather_lost(t, c, r);
 	len = length_again(t, c, r);
@@ -245,6 +246,14 @@ static uint32_t unsent_text(const struct tcp_conn *c)
 	return left(c->tx.bytes, text_offset(c, c->snd.max));
 }
 
+bool tcp_has_new_segment(struct tapir *t, struct tcp_conn *c)
+{
+	uint32_t segment = segment_text_max(c);
+
+	return unsent_text(c) >= segment && send_window_left(c) >= segment && congestion_window_left(c) >= segment &&
+	       tcp_sender_has_room(t, c);
+}
+
 /* RFC 8985 7.3: new text if there is some, whatever cwnd says; else the last segment again. */
 static bool plan_tlp(struct tapir *t, struct tcp_conn *c, struct plan *p)
 {
@@ -255,7 +264,7 @@ static bool plan_tlp(struct tapir *t, struct tcp_conn *c, struct plan *p)
 	if (!c->owed.tlp)
 		return false;
 	c->owed.tlp = false;
-	if (!r || s->phase != PHASE_OPEN || r->state != SENT_FLYING)
+	if (!r || s->phase == PHASE_RECOVERY || s->phase == PHASE_LOSS || s->sacked || r->state != SENT_FLYING)
 		return false;
 	if (len && len <= send_window_left(c) && tcp_sender_has_room(t, c)) {
 		*p = (struct plan){.at = c->snd.max, .len = len, .flags = TCP_ACK};
@@ -440,8 +449,10 @@ static void add_text(const struct tcp_conn *c, struct plan *p, struct tapir_out 
 	if (got < p->len)		/* more pieces than slices: the rest goes with the next frame */
 		p->flags &= (uint8_t)~TCP_FIN;
 	p->len = got;
-	if (seq_eq(seq_add(p->at, got), tcp_fin_seq(c)))
-		p->flags |= TCP_PSH;	/* RFC 9293 3.9.1.2 (MUST-60): the last of what the user has sent */
+	/* RFC 9293 3.9.1.2 (MUST-61): the last of what the user has sent. And the last segment of those that the driver cuts a
+	 * large frame into, so that a receiver that gathers segments passes them on at once. */
+	if (seq_eq(seq_add(p->at, got), tcp_fin_seq(c)) || got > segment_text_max(c))
+		p->flags |= TCP_PSH;
 }
 
 static void emit(struct tapir *t, struct tcp_conn *c, struct plan *p, struct tapir_out *out)
@@ -514,23 +525,28 @@ static void sent_again(struct tapir *t, struct tcp_conn *c, const struct plan *p
 {
 	struct tcp_sent *r = p->again;
 
+	c->sender->force = false;
+	tcp_undo_on_retransmit(t, c, r, min_u32(len, tcp_sent_len(r)));
 	if (tcp_sent_len(r) < len)
 		tcp_sent_extend(c, r, seq_add(r->start, len));
 	if (tcp_sent_len(r) > len)	/* if no record is free for the rest, RACK or the RTO finds it missing */
 		tcp_sent_split(t, c, r, seq_add(r->start, len));
 	tcp_sent_again(t, c, r);
+	tcp_frto_on_retransmit(c->sender, r);
 	c->total_retrans++;
-	tcp_undo_on_retransmit(t, c, len);
+	if (r == c->sender->first && tcp_timer_is_armed(c, TAPIR_TIMER_RTO))	/* RFC 6675 6: what it guards has just left */
+		tcp_timer_arm(t, c, TAPIR_TIMER_RTO, t->now_us + c->rtt.rto_us);
 }
 
-static void sent_tlp(struct tapir *t, struct tcp_conn *c, const struct plan *p)
+static void sent_tlp(struct tcp_conn *c, const struct plan *p)
 {
 	struct tcp_sender *s = c->sender;
 
 	s->tlp.out = true;
 	s->tlp.again = p->again != NULL;
 	s->tlp.end = c->snd.max;
-	tcp_timer_arm(t, c, TAPIR_TIMER_RTO, t->now_us + c->rtt.rto_us);	/* RFC 8985 7.3: from now */
+	s->tlp.flight = tcp_flight(c);
+	s->tlp.unsampled = true;
 }
 
 /* Notes what has left: a SYN, something again, something new, or a probe of a closed window, which counts as neither. */
@@ -544,10 +560,13 @@ static void sent_sequence(struct tapir *t, struct tcp_conn *c, const struct plan
 		sent_again(t, c, p, len);
 		c->snd.nxt = c->snd.max;
 	} else if (seq_gt(end, c->snd.max)) {
+		c->snd.short_out = p->len % segment_text_max(c) != 0 || (c->snd.short_out && tcp_flight(c) > 0);
 		tcp_sent_new(t, c, p->at, end);
 		c->snd.nxt = c->snd.max = end;
 	} else {
 		c->total_retrans++;
+		if (c->sender)	/* a byte of it into a closed window: a copy of this one is ours */
+			c->sender->undo.high = seq_max(c->sender->undo.high, end);
 	}
 	c->last_out_us = t->now_us;
 	if (c->sender) {
@@ -556,7 +575,7 @@ static void sent_sequence(struct tapir *t, struct tcp_conn *c, const struct plan
 	}
 	arm_after_text(t, c);
 	if (p->tlp)
-		sent_tlp(t, c, p);
+		sent_tlp(c, p);
 	tcp_tlp_schedule(t, c);
 }
 

@@ -90,6 +90,7 @@ struct tcp_conn {
 		uint16_t mss;			/* text bytes of a full segment, options already taken off (RFC 6691) */
 		uint16_t mss_option;		/* what the peer's option allows */
 		uint8_t shift;
+		bool short_out;			/* a short segment has left since everything was acknowledged (3.7.4) */
 	} snd;
 	struct {
 		seq_t nxt, adv;			/* adv: right edge ever advertised; the window never shrinks */

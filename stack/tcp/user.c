@@ -182,7 +182,8 @@ void tcp_receive_consume(struct tapir *t, struct tcp_conn *c, uint32_t n)
 void tcp_shutdown_receive(struct tapir *t, struct tcp_conn *c)
 {
 	c->rcv_shutdown = true;
-	tcp_receive_consume(t, c, c->rx.bytes);
+	if (c->rx.bytes)		/* thrown away is consumed; where nothing was, there is no news for the peer */
+		tcp_receive_consume(t, c, c->rx.bytes);
 }
 
 /* --- CLOSE, 3.10.4 --- */
