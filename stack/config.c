@@ -7,6 +7,7 @@ static void defaults_of_memory(struct tapir_config *c)
 {
 	c->max_sockets = 1024;
 	c->max_conns = 4096;
+	c->tcp_tunings = 256;
 	c->small_frames = 4096;
 	c->large_frames = 128;
 }
@@ -51,6 +52,8 @@ static void defaults_of_tcp(struct tapir_config *c)
 	c->congestion = TAPIR_CC_CUBIC;
 	c->delack_us = 40 * TAPIR_MS;
 	c->quickacks = 16;
+	c->cork_us = 200 * TAPIR_MS;
+	c->ecn = TAPIR_ECN_IF_ASKED;
 	c->timestamps = c->sack = c->tlp = c->window_scale = c->nagle = true;
 	c->keepalive_idle_us = 7200 * TAPIR_SEC;
 	c->keepalive_interval_us = 75 * TAPIR_SEC;
@@ -102,9 +105,10 @@ static bool counts_are_possible(const struct tapir_config *c)
 {
 	const uint32_t most = 1u << 24;
 
-	return c->max_sockets && c->max_sockets <= most && c->max_conns && c->max_conns <= most && c->small_frames >= 16 &&
-	       c->small_frames <= most && c->large_frames >= 2 && c->large_frames <= 1u << 20 && c->arp_entries &&
-	       c->arp_tries && c->reass_max <= 256 && c->icmp_rate <= 1000000 && c->icmp_burst <= 1000000;
+	return c->max_sockets && c->max_sockets <= most && c->max_conns && c->max_conns <= most &&
+	       c->tcp_tunings <= most && c->small_frames >= 16 && c->small_frames <= most && c->large_frames >= 2 &&
+	       c->large_frames <= 1u << 20 && c->arp_entries && c->arp_tries && c->reass_max <= 256 &&
+	       c->icmp_rate <= 1000000 && c->icmp_burst <= 1000000;
 }
 
 static bool tcp_is_possible(const struct tapir_config *c)
@@ -113,7 +117,8 @@ static bool tcp_is_possible(const struct tapir_config *c)
 
 	return c->sndbuf >= 1024 && c->sndbuf <= most && c->rcvbuf >= 1024 && c->rcvbuf <= most && c->backlog &&
 	       c->port_first && c->port_first <= c->port_last && c->initial_window &&
-	       (unsigned)c->congestion < TAPIR_CC_COUNT && c->isn >= -1 && c->isn <= UINT32_MAX && c->syn_cookies <= 2;
+	       (unsigned)c->congestion < TAPIR_CC_COUNT && c->isn >= -1 && c->isn <= UINT32_MAX && c->syn_cookies <= 2 &&
+	       c->ecn <= TAPIR_ECN_IF_ASKED && c->cork_us && c->cork_us <= TAPIR_SEC;
 }
 
 bool config_is_possible(const struct tapir_config *c)

@@ -48,14 +48,15 @@ static bool acceptable(const struct tcp_conn *c, const struct tcp_seg *seg)
 
 /* "If the RCV.WND is zero ... special allowance should be made to accept valid ACKs, URGs, and RSTs": the text is cut off,
  * the rest is looked at, and an ACK is owed for the text. */
-static bool zero_window_allowance(struct tapir *t, struct tcp_conn *c, struct tcp_seg *seg)
+static bool zero_window_allowance(struct tapir *t, struct tcp_conn *c, struct tcp_arrival *a)
 {
-	if (tcp_rcv_wnd(c) > 0 || !seq_eq(seg->seq, c->rcv.nxt) || seg->flags & TCP_SYN)
+	if (tcp_rcv_wnd(c) > 0 || !seq_eq(a->seg.seq, c->rcv.nxt) || a->seg.flags & TCP_SYN)
 		return false;
 	tcp_owe_ack(t, c, "RFC 9293 3.10.7.4 first: text beyond a zero window");
-	seg->text.n = 0;
-	seg->len = 0;
-	seg->flags &= (uint8_t)~TCP_FIN;
+	tcp_ecn_on_text(t, c, a);		/* RFC 3168 6.1.6: a window probe's mark counts */
+	a->seg.text.n = 0;
+	a->seg.len = 0;
+	a->seg.flags &= (uint8_t)~TCP_FIN;
 	return true;
 }
 
@@ -125,8 +126,9 @@ static void update_ts_recent(struct tapir *t, struct tcp_conn *c, const struct t
  * DEVIATES: RFC 9293 3.10.7.4 first (a bare ACK) because a peer in SYN-SENT can use nothing but a SYN-ACK. */
 static bool syn_again(struct tapir *t, struct tcp_conn *c, struct tcp_arrival *a)
 {
+	tcp_ecn_take_syn(c, a->seg.flags);
 	if (a->seg.flags & TCP_ACK) {
-		a->seg.flags &= (uint8_t)~TCP_SYN;
+		a->seg.flags &= (uint8_t)~(TCP_SYN | TCP_ECE | TCP_CWR);
 		tcp_seg_skip(&a->seg, 1);
 		return true;
 	}
@@ -154,7 +156,7 @@ static bool first_check_sequence_number(struct tapir *t, struct tcp_conn *c, str
 	}
 	if (!check_timestamp(t, c, a))
 		return false;
-	if (!acceptable(c, seg) && !zero_window_allowance(t, c, seg))
+	if (!acceptable(c, seg) && !zero_window_allowance(t, c, a))
 		return unacceptable(t, c, a);
 	update_ts_recent(t, c, seg);
 	if (!(seg->flags & (TCP_SYN | TCP_RST)))
@@ -287,6 +289,7 @@ static void update_send_window(struct tapir *t, struct tcp_conn *c, const struct
 
 static void take_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg)
 {
+	tcp_ecn_on_ack(t, c, seg);
 	if (seq_geq(seg->ack, c->snd.una))
 		tcp_on_ack(t, c, seg, is_duplicate_ack(c, seg));
 	update_send_window(t, c, seg);
@@ -299,7 +302,7 @@ static void enter_fin_wait_2(struct tapir *t, struct tcp_conn *c)
 {
 	tcp_set_state(t, c, TCP_FIN_WAIT_2);
 	if (!c->owner)		/* nobody will read what still comes: do not wait for ever */
-		tcp_timer_arm(t, c, TAPIR_TIMER_FIN_WAIT_2, t->now_us + t->cfg.fin_wait_2_us);
+		tcp_timer_arm(t, c, TAPIR_TIMER_FIN_WAIT_2, t->now_us + tcp_fin_wait_2_us(t, c));
 	tcp_conn_notify(t, c);
 }
 
@@ -377,6 +380,7 @@ static void schedule_ack(struct tapir *t, struct tcp_conn *c)
 static void take_in_order_text(struct tapir *t, struct tcp_conn *c, struct tcp_arrival *a)
 {
 	uint32_t n = (uint32_t)a->seg.text.n, got = n;
+	seq_t before = c->rcv.nxt;
 	bool filled = false;
 
 	c->rcv.mss = (uint16_t)max_u32(c->rcv.mss, min_u32(n, (uint32_t)t->cfg.mtu - IPV4_HEADER - TCP_HEADER));
@@ -386,6 +390,8 @@ static void take_in_order_text(struct tapir *t, struct tcp_conn *c, struct tcp_a
 	c->rcv.unacked += got;
 	if (c->pieces)
 		filled = tcp_reass_deliver(t, c);
+	if (tcp_wraps(c->irs, before, c->rcv.nxt))
+		c->rcv.wraps++;
 	if (got < n)
 		a->verdict = DROP_NO_MEMORY;
 	if (filled || c->pieces || got < n)
@@ -428,6 +434,7 @@ static bool seventh_process_text(struct tapir *t, struct tcp_conn *c, struct tcp
 		tcp_conn_end(t, c, 0);
 		return drop(a, DROP_TCP_CLOSED_BY_USER);
 	}
+	tcp_ecn_on_text(t, c, a);
 	if (!seq_eq(a->seg.seq, c->rcv.nxt)) {
 		if (a->seg.text.n || a->seg.flags & TCP_FIN)
 			take_later_text(t, c, a);

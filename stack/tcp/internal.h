@@ -27,6 +27,7 @@ struct tcp_delivery {
 	bool original;				/* text that was sent once, before the phase began, was delivered */
 	bool head_again;			/* the oldest segment had been sent again since the phase began */
 	bool frto;				/* RFC 5682: the timeout was spurious */
+	bool ece;				/* the peer echoes congestion (RFC 3168 6.1.3) */
 	seq_t prior_una;			/* SND.UNA before */
 	usec_t rack_sent_us;			/* of what it delivered, the latest time it was sent; 0: nothing that counts */
 	bool dsack;				/* the first block is a DSACK (RFC 2883 4) */
@@ -173,6 +174,54 @@ void tcp_unready(struct tapir *t, struct tcp_conn *c);
 bool tcp_has_new_segment(struct tapir *t, struct tcp_conn *c);	/* a whole one, within the windows */
 uint32_t tcp_window_to_offer(const struct tcp_conn *c);		/* silly window avoidance applied (RFC 9293 3.8.6.2.2) */
 
+/* --- ecn.c --- */
+enum tcp_ecn {			/* RFC 3168 6.1.1: which SYNs and SYN-ACKs were ECN-setup, which were not */
+	ECN_SENT_SETUP = 1, ECN_SENT_PLAIN = 2, ECN_GOT_SETUP = 4, ECN_GOT_PLAIN = 8,
+	ECN_ECHO = 16,			/* CE has arrived: ACKs say ECE until CWR */
+	ECN_CWR = 32,			/* the window was reduced: the next new text says CWR */
+	ECN_REDUCED = 64,		/* and not again before what was outstanding then is acknowledged, up to ecn_recover */
+	ECN_SEEN = 128			/* text with ECT or CE has arrived: the peer uses it, and the path lets it through */
+};
+void tcp_ecn_take_syn(struct tcp_conn *c, uint8_t flags);		/* the peer's SYN or SYN-ACK */
+bool tcp_ecn_on(const struct tcp_conn *c);				/* new text goes out with ECT */
+void tcp_ecn_on_text(struct tapir *t, struct tcp_conn *c, const struct tcp_arrival *a);	/* text within the window */
+void tcp_ecn_on_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg);	/* before SND.UNA moves */
+bool tcp_ecn_echoed(const struct tcp_conn *c, const struct tcp_seg *seg);	/* ECE: no reason for the window to grow */
+void tcp_ecn_reduced(struct tcp_conn *c);	/* after a loss, too: the peer is told with CWR */
+void tcp_ecn_undone(struct tcp_conn *c);	/* there was no congestion */
+bool tcp_ecn_owes_cwr(const struct tcp_conn *c);	/* the next frame of new text is to be one segment */
+/* For one segment that leaves: TCP flags to add, and the ECN bits of its datagram. */
+uint8_t tcp_ecn_flags(struct tapir *t, struct tcp_conn *c, uint8_t flags, bool new_text);
+uint8_t tcp_ecn_tos(const struct tcp_conn *c, bool new_text);
+
+/* --- tuning.c: rarely set options, as they apply to c --- */
+size_t tcp_tunings_size(const struct tapir_config *cfg);
+void tcp_tunings_init(struct tapir *t, void *mem);
+usec_t tcp_keep_idle_us(const struct tapir *t, const struct tcp_conn *c);
+usec_t tcp_keep_interval_us(const struct tapir *t, const struct tcp_conn *c);
+uint8_t tcp_syn_retries(const struct tapir *t, const struct tcp_conn *c);
+usec_t tcp_fin_wait_2_us(const struct tapir *t, const struct tcp_conn *c);
+uint32_t tcp_window_limit(const struct tcp_conn *c);
+uint32_t tcp_mss_limit(const struct tcp_conn *c, uint32_t mss);
+
+/* --- user_timeout.c --- */
+usec_t tcp_user_timeout_us(const struct tcp_conn *c);			/* 0: none */
+void tcp_user_timer_begin(struct tapir *t, struct tcp_conn *c);		/* something may wait now */
+void tcp_user_timer_progress(struct tapir *t, struct tcp_conn *c);	/* something was acknowledged */
+void tcp_user_timer_changed(struct tapir *t, struct tcp_conn *c, uint32_t old_ms);
+bool tcp_keepalive_is_over(const struct tapir *t, const struct tcp_conn *c);	/* enough probes without an answer */
+
+/* --- cork.c --- */
+bool tcp_cork_holds(const struct tcp_conn *c);				/* a last short segment is to wait */
+usec_t tcp_override_us(const struct tapir *t, const struct tcp_conn *c);	/* how long, at most (RFC 9293 3.8.6.2.1 (4)) */
+void tcp_cork_on_sent(struct tcp_conn *c);				/* SND.NXT has moved */
+
+/* --- status.c --- */
+void tcp_count_in(struct tcp_conn *c, const struct tcp_arrival *a);
+/* What leaves, before SND.MAX moves; segment: the text that a driver puts in each, if it cuts it up. */
+void tcp_count_out(struct tcp_conn *c, seq_t at, uint32_t text, uint32_t segment);
+bool tcp_wraps(seq_t began, seq_t from, seq_t to);	/* moving from - to passes the number that it began with */
+
 /* --- reset.c --- */
 void tcp_reset_for(struct tapir *t, const struct ip_packet *pkt, const struct tcp_seg *seg);	/* RFC 9293 3.5.2 */
 void tcp_send_alone(struct tapir *t, const struct tcp_conn *c, const struct tcp_seg *seg);	/* without text, not again */
@@ -201,6 +250,7 @@ void tcp_say_segment(struct tapir *t, const struct tcp_conn *c, const struct tcp
 void tcp_say_timer(struct tapir *t, const struct tcp_conn *c, enum tapir_tcp_timer timer, enum tapir_event_kind kind);
 void tcp_say_owed(struct tapir *t, const struct tcp_conn *c, const char *why);
 void tcp_say_cc(struct tapir *t, const struct tcp_conn *c, const char *why);
+void tcp_say_ecn(struct tapir *t, const struct tcp_conn *c, const char *why);
 void tcp_say_window(struct tapir *t, const struct tcp_conn *c);
 
 #endif

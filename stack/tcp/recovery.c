@@ -29,7 +29,8 @@ static struct cc_sample sample_of(struct tapir *t, struct tcp_conn *c, const str
 		.now_us = t->now_us, .mss = c->snd.mss, .initial_window = c->snd.mss * (uint32_t)t->cfg.initial_window,
 		.una = c->snd.una, .nxt = c->snd.max, .acked = d->acked, .delivered = d->delivered, .lost = d->lost,
 		.flight = tcp_pipe(c), .prior_flight = d->prior_flight, .rtt_us = d->rtt_us, .srtt_us = c->rtt.srtt_us,
-		.rate = d->rate, .min_rtt_us = s->min_rtt_us, .cwnd_limited = c->cwnd_limited, .recovery = s->phase != PHASE_OPEN};
+		.rate = d->rate, .min_rtt_us = s->min_rtt_us, .cwnd_limited = c->cwnd_limited && !d->ece,
+		.recovery = s->phase != PHASE_OPEN, .ece = d->ece};
 
 	if (d->advanced && seq_geq(c->snd.una, s->round_end)) {
 		sample.round_start = true;
@@ -122,8 +123,10 @@ static void begin_phase(struct tapir *t, struct tcp_conn *c, enum tcp_phase phas
 	s->phase = (uint8_t)phase;
 	s->recover = c->snd.max;
 	s->tlp.out = false;		/* RFC 8985 7.1 */
-	if (!reduced)
+	if (!reduced) {
 		tcp_prr_begin(c, d);
+		tcp_ecn_reduced(c);
+	}
 	if (!reduced || c->cc.ops->paces_itself)
 		congestion(t, c, d, phase == PHASE_RECOVERY ? CC_LOSS : CC_ECN);
 	tcp_say_cc(t, c, s->why_lost);
@@ -269,6 +272,8 @@ static void advance(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *s
 	}
 	tcp_sack_advance(t, c, seg, d);
 	stream_consume(&c->tx, &t->frames, text);
+	if (tcp_wraps(c->iss, c->snd.una, seg->ack))
+		c->snd.wraps++;
 	c->snd.una = seg->ack;
 	c->syn_acked = true;
 	c->snd.nxt = seq_max(c->snd.nxt, c->snd.una);
@@ -298,6 +303,7 @@ static void judge(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg
 static void undone(struct tapir *t, struct tcp_conn *c, struct tcp_delivery *d, const char *why)
 {
 	tcp_say_cc(t, c, why);
+	tcp_ecn_undone(c);
 	d->lost = c->sack_on ? tcp_rack_detect(t, c) : 0;
 }
 
@@ -346,7 +352,7 @@ static void ack_is_told(struct tapir *t, struct tcp_conn *c, const struct tcp_se
 void tcp_on_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg, bool duplicate)
 {
 	struct tcp_delivery d = {.prior_flight = tcp_pipe(c), .rtt_us = CC_NONE, .longest_us = CC_NONE,
-				 .prior_una = c->snd.una, .rate_ack.now_us = t->now_us};
+				 .prior_una = c->snd.una, .rate_ack.now_us = t->now_us, .ece = tcp_ecn_echoed(c, seg)};
 
 	note_app_limit(c);
 	if (seq_gt(seg->ack, c->snd.una))
@@ -359,8 +365,10 @@ void tcp_on_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg, 
 		c->sender->recover = seq(c->snd.una.n - 1);	/* follows, so that it never lies 2 GiB behind */
 	if (c->sender && (d.advanced || d.sacked || d.dsack || duplicate || c->sender->tlp.out))
 		ack_is_told(t, c, seg, &d, duplicate);
-	if (d.advanced)
+	if (d.advanced) {
 		restart_rto(t, c);
+		tcp_user_timer_progress(t, c);
+	}
 	if (d.advanced || d.sacked)
 		tcp_tlp_schedule(t, c);
 	if (d.advanced && seq_eq(c->snd.una, c->snd.max))
@@ -435,6 +443,7 @@ void tcp_on_rto(struct tapir *t, struct tcp_conn *c)
 	s->recover = c->snd.max;	/* RFC 6582 3.2 step 4 */
 	measure(c, &d);
 	congestion(t, c, &d, CC_RTO);
+	tcp_ecn_reduced(c);
 	tcp_timer_disarm(t, c, TAPIR_TIMER_REO);
 	tcp_timer_disarm(t, c, TAPIR_TIMER_TLP);
 	tcp_say_cc(t, c, "RFC 5681 3.1: retransmission timeout");

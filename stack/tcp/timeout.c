@@ -52,7 +52,9 @@ static void give_up(struct tapir *t, struct tcp_conn *c)
 static uint8_t retry_limit(const struct tapir *t, const struct tcp_conn *c)
 {
 	if (c->state == TCP_SYN_SENT || c->state == TCP_SYN_RCVD)
-		return c->active ? t->cfg.syn_retries : t->cfg.synack_retries;
+		return c->active ? tcp_syn_retries(t, c) : t->cfg.synack_retries;
+	if (tcp_user_timeout_us(c))
+		return FOR_EVER;		/* the user timeout is R2 */
 	return c->owner || c->listener ? c->retries : t->cfg.orphan_retries;
 }
 
@@ -99,7 +101,7 @@ static void persist_fires(struct tapir *t, struct tcp_conn *c)
 	bool silent = t->now_us - c->last_in_us > 2 * t->cfg.rto_max_us;
 
 	if ((orphan && c->rtt.probes >= t->cfg.orphan_retries) ||
-	    (silent && c->rtt.probes >= c->retries && c->retries < FOR_EVER)) {
+	    (silent && c->rtt.probes >= c->retries && c->retries < FOR_EVER && !tcp_user_timeout_us(c))) {
 		tcp_reset_conn(t, c, c->snd.max);
 		give_up(t, c);
 		return;
@@ -122,23 +124,23 @@ static void delack_fires(struct tapir *t, struct tcp_conn *c)
  * something waits to be sent or acknowledged the other timers ask. */
 static void keepalive_fires(struct tapir *t, struct tcp_conn *c)
 {
-	usec_t idle_until = c->last_in_us + t->cfg.keepalive_idle_us;
+	usec_t idle_until = c->last_in_us + tcp_keep_idle_us(t, c);
 	bool waiting = c->tx.bytes || seq_lt(c->snd.una, c->snd.max);
 
 	if (t->now_us < idle_until || waiting) {
 		if (t->now_us >= idle_until)
-			idle_until = t->now_us + t->cfg.keepalive_interval_us;
+			idle_until = t->now_us + tcp_keep_interval_us(t, c);
 		tcp_timer_arm(t, c, TAPIR_TIMER_KEEPALIVE, idle_until);
 		return;
 	}
-	if (c->rtt.keepalives >= t->cfg.keepalive_probes) {
+	if (tcp_keepalive_is_over(t, c)) {
 		tcp_reset_conn(t, c, c->snd.max);
 		give_up(t, c);
 		return;
 	}
 	c->rtt.keepalives++;
 	c->owed.keepalive = true;
-	tcp_timer_arm(t, c, TAPIR_TIMER_KEEPALIVE, t->now_us + t->cfg.keepalive_interval_us);
+	tcp_timer_arm(t, c, TAPIR_TIMER_KEEPALIVE, t->now_us + tcp_keep_interval_us(t, c));
 	tcp_ready(t, c);
 }
 
@@ -166,8 +168,8 @@ static void pace_fires(struct tapir *t, struct tcp_conn *c)
 static void (*const fires[TAPIR_TIMER_COUNT])(struct tapir *, struct tcp_conn *) = {
 	[TAPIR_TIMER_RTO] = rto_fires, [TAPIR_TIMER_PERSIST] = persist_fires, [TAPIR_TIMER_DELACK] = delack_fires,
 	[TAPIR_TIMER_KEEPALIVE] = keepalive_fires, [TAPIR_TIMER_FIN_WAIT_2] = wait_is_over,
-	[TAPIR_TIMER_2MSL] = wait_is_over, [TAPIR_TIMER_TLP] = tlp_fires, [TAPIR_TIMER_REO] = tcp_on_reo_timer,
-	[TAPIR_TIMER_PACE] = pace_fires,
+	[TAPIR_TIMER_2MSL] = wait_is_over, [TAPIR_TIMER_USER] = give_up, [TAPIR_TIMER_TLP] = tlp_fires,
+	[TAPIR_TIMER_REO] = tcp_on_reo_timer, [TAPIR_TIMER_PACE] = pace_fires,
 };
 
 void tcp_timer_fire(struct tapir *t, struct timer *timer)
@@ -192,5 +194,5 @@ void tcp_set_keepalive(struct tapir *t, struct tcp_conn *c, bool on)
 	if (!on || c->state == TCP_CLOSED)
 		tcp_timer_disarm(t, c, TAPIR_TIMER_KEEPALIVE);
 	else if (c->state != TCP_SYN_SENT && c->state != TCP_SYN_RCVD && c->state != TCP_TIME_WAIT)
-		tcp_timer_arm(t, c, TAPIR_TIMER_KEEPALIVE, c->last_in_us + t->cfg.keepalive_idle_us);
+		tcp_timer_arm(t, c, TAPIR_TIMER_KEEPALIVE, c->last_in_us + tcp_keep_idle_us(t, c));
 }
