@@ -307,7 +307,6 @@ struct tapir_config {
 	bool tlp;			/* tail loss probes (RFC 8985 7); default yes */
 	bool window_scale;		/* RFC 7323 2; default yes */
 	bool nagle;			/* RFC 9293 3.7.4; default yes; TCP_NODELAY turns it off for one socket */
-	bool pacing;			/* window controllers are paced, too (tcp/pace.c); default no, as Linux; BBR always is */
 	usec_t keepalive_idle_us;	/* default 2 h (RFC 9293 3.8.4 MUST-28) */
 	usec_t keepalive_interval_us;	/* default 75 s */
 	uint8_t keepalive_probes;	/* default 9 */
