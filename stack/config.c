@@ -57,6 +57,10 @@ static void defaults_of_tcp(struct tapir_config *c)
 	c->keepalive_probes = 9;
 	c->fin_wait_2_us = 60 * TAPIR_SEC;
 	c->challenge_acks = 1000;
+	c->syn_cookies = 1;
+	c->fastopen = TAPIR_FASTOPEN_CLIENT;
+	c->fastopen_peers = 64;
+	c->fastopen_retry_us = 60 * TAPIR_SEC;
 }
 
 void tapir_config_default(struct tapir_config *config)
@@ -82,7 +86,8 @@ static bool times_are_possible(const struct tapir_config *c)
 {
 	const usec_t most = 366 * 86400 * TAPIR_SEC;
 	const usec_t times[] = {c->arp_reachable_us, c->arp_retry_us, c->arp_probe_us, c->reass_timeout_us, c->pmtu_timeout_us,
-				c->msl_us, c->rto_max_us, c->keepalive_idle_us, c->keepalive_interval_us, c->fin_wait_2_us};
+				c->msl_us, c->rto_max_us, c->keepalive_idle_us, c->keepalive_interval_us, c->fin_wait_2_us,
+				c->fastopen_retry_us};
 
 	for (size_t i = 0; i < sizeof times / sizeof times[0]; i++)
 		if (times[i] > most)
@@ -108,7 +113,7 @@ static bool tcp_is_possible(const struct tapir_config *c)
 
 	return c->sndbuf >= 1024 && c->sndbuf <= most && c->rcvbuf >= 1024 && c->rcvbuf <= most && c->backlog &&
 	       c->port_first && c->port_first <= c->port_last && c->initial_window &&
-	       (unsigned)c->congestion < TAPIR_CC_COUNT && c->isn >= -1 && c->isn <= UINT32_MAX;
+	       (unsigned)c->congestion < TAPIR_CC_COUNT && c->isn >= -1 && c->isn <= UINT32_MAX && c->syn_cookies <= 2;
 }
 
 bool config_is_possible(const struct tapir_config *c)

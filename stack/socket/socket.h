@@ -29,6 +29,8 @@ struct socket_options {
 	uint8_t congestion;		/* enum tapir_cc */
 	bool nodelay, keepalive, reuse, broadcast;
 	bool abort_on_close;		/* SO_LINGER 0 */
+	bool fastopen_connect;
+	uint16_t fastopen;		/* a listener's limit */
 };
 
 struct socket {

@@ -55,6 +55,7 @@ static enum tapir_verdict syn_sent_check_syn(struct tapir *t, struct tcp_conn *c
 		return ACCEPT;
 	}
 	tcp_set_state(t, c, TCP_ESTABLISHED);
+	tcp_fastopen_syn_ack_arrives(t, c, &a->seg);
 	tcp_on_ack(t, c, &a->seg, false);
 	tcp_owe_ack(t, c, "RFC 9293 3.10.7.3 fourth: the handshake's third segment");
 	tcp_conn_notify(t, c);

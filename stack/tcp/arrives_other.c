@@ -171,9 +171,10 @@ static bool second_check_rst(struct tapir *t, struct tcp_conn *c, struct tcp_arr
 		tcp_owe_challenge_ack(t, c, "RFC 5961 3.2: RST in the window, not at RCV.NXT");
 		return drop(a, DROP_TCP_RST_CHALLENGE);
 	}
+	tcp_fastopen_settle(t, c, true);
 	switch (c->state) {
 	case TCP_SYN_RCVD:	/* back to LISTEN, which is only this connection's end; or the active OPEN was refused */
-		tcp_conn_end(t, c, TAPIR_ECONNREFUSED);
+		tcp_conn_end(t, c, c->active ? TAPIR_ECONNREFUSED : TAPIR_ECONNRESET);
 		break;
 	case TCP_ESTABLISHED: case TCP_FIN_WAIT_1: case TCP_FIN_WAIT_2: case TCP_CLOSE_WAIT:
 		tcp_conn_end(t, c, TAPIR_ECONNRESET);
@@ -207,7 +208,7 @@ static bool fourth_check_syn(struct tapir *t, struct tcp_conn *c, struct tcp_arr
 		return true;
 	switch (c->state) {
 	case TCP_SYN_RCVD:
-		if (!c->active) {	/* return to LISTEN */
+		if (!c->active && c->fastopen != FASTOPEN_EARLY) {	/* return to LISTEN; but an early one has a user */
 			a->verdict = DROP_TCP_SYN_CHALLENGE;
 			tcp_conn_end(t, c, TAPIR_ECONNRESET);
 			return false;
@@ -233,6 +234,8 @@ static bool handshake_completes(struct tapir *t, struct tcp_conn *c, struct tcp_
 	}
 	if (!tcp_listen_promote(t, c))
 		return drop(a, DROP_TCP_BACKLOG);
+	if (c->active)		/* the SYNs crossed: text on ours may not have been taken */
+		tcp_fastopen_syn_ack_arrives(t, c, &a->seg);
 	c->snd.wnd = c->snd.max_wnd = a->seg.wnd << c->snd.shift;
 	c->snd.wl1 = a->seg.seq;
 	c->snd.wl2 = a->seg.ack;
@@ -253,14 +256,16 @@ static bool is_duplicate_ack(const struct tcp_conn *c, const struct tcp_seg *seg
 	       seg->wnd << c->snd.shift == c->snd.wnd;
 }
 
-/* "SND.WND, SND.WL1, SND.WL2": only a segment newer than the last to set it may set the window. */
+/* "SND.WND, SND.WL1, SND.WL2": only a segment newer than the last to set it may set the window.
+ * DEVIATES: RFC 9293 3.10.7.4 fifth (SND.WL1 < SEG.SEQ first) because a retransmission has an old SEG.SEQ and yet may be the first
+ * to bring a SEG.ACK: without its window SND.UNA would move on, and the right edge of the old one with it. */
 static void update_send_window(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg)
 {
 	uint32_t wnd = seg->wnd << c->snd.shift;
 	bool was_closed = c->snd.wnd == 0;
 
-	if (!seq_leq(c->snd.una, seg->ack) || seq_gt(c->snd.wl1, seg->seq) ||
-	    (seq_eq(c->snd.wl1, seg->seq) && seq_gt(c->snd.wl2, seg->ack)))
+	if (!seq_leq(c->snd.una, seg->ack) || seq_gt(c->snd.wl2, seg->ack) ||
+	    (seq_eq(c->snd.wl2, seg->ack) && seq_gt(c->snd.wl1, seg->seq)))
 		return;
 	c->snd.wl1 = seg->seq;
 	c->snd.wl2 = seg->ack;

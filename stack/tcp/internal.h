@@ -25,6 +25,10 @@ struct tcp_delivery {
 	bool advanced;				/* SND.UNA moved */
 	bool sacked;				/* a SACK block told something new */
 	bool original;				/* text that was sent once, before the phase began, was delivered */
+	bool head_again;			/* the oldest segment had been sent again since the phase began */
+	bool frto;				/* RFC 5682: the timeout was spurious */
+	seq_t prior_una;			/* SND.UNA before */
+	usec_t rack_sent_us;			/* of what it delivered, the latest time it was sent; 0: nothing that counts */
 	bool dsack;				/* the first block is a DSACK (RFC 2883 4) */
 	uint32_t dsack_bytes;
 	struct tcp_rate_ack rate_ack;
@@ -64,6 +68,8 @@ enum tapir_verdict tcp_arrives_other(struct tapir *t, struct tcp_conn *c, struct
 /* Sixth to eighth step, for a segment that SYN-SENT has already taken apart. */
 enum tapir_verdict tcp_arrives_from_sixth(struct tapir *t, struct tcp_conn *c, struct tcp_arrival *a);
 void tcp_seg_skip(struct tcp_seg *seg, uint32_t n);	/* takes n off the front of its sequence space; the text is the caller's */
+/* Fills a new connection with what a SYN and its listener say, in either's words; the ISS is the caller's to choose. */
+void tcp_take_syn(struct tapir *t, struct tcp_conn *c, struct tcp_listener *l, const struct tcp_arrival *a);
 void tcp_take_syn_options(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg);
 bool tcp_listen_promote(struct tapir *t, struct tcp_conn *c);	/* SYN queue > accept queue; false: it is full */
 void tcp_established(struct tapir *t, struct tcp_conn *c);	/* our SYN is acknowledged: cc, keep-alive */
@@ -71,6 +77,25 @@ void tcp_update_mss(struct tapir *t, struct tcp_conn *c);	/* SND.MSS from the pe
 void tcp_set_shift(const struct tapir *t, struct tcp_conn *c);	/* RCV.WND.SHIFT for c->rcvbuf (RFC 7323 2.3) */
 void tcp_enter_time_wait(struct tapir *t, struct tcp_conn *c);
 bool tcp_time_wait_yields(const struct tcp_conn *c, const struct tcp_seg *seg);	/* RFC 6191: to this SYN */
+
+/* --- cookie.c --- */
+enum tapir_verdict tcp_cookie_send(struct tapir *t, struct tcp_listener *l, const struct tcp_arrival *a);	/* answers a SYN */
+bool tcp_cookies_are_out(const struct tapir *t);		/* a third segment may acknowledge one */
+/* An ACK in LISTEN: opens its connection if it acknowledges a cookie, else it is answered with a RST. */
+enum tapir_verdict tcp_cookie_arrives(struct tapir *t, struct tcp_listener *l, struct tcp_arrival *a);
+
+/* --- fastopen.c: RFC 7413 4 --- */
+size_t tcp_fastopen_size(const struct tapir_config *cfg);
+void tcp_fastopen_init(struct tapir *t, void *mem);
+uint32_t tcp_fastopen_syn_text(const struct tcp_conn *c);	/* bytes that our SYN takes along now */
+void tcp_fastopen_options(struct tapir *t, const struct tcp_conn *c, struct tcp_options *opt);	/* of a SYN or SYN-ACK of ours */
+/* A SYN-ACK for our SYN: remembers what it says; text that it does not acknowledge is again as if it had never left. */
+void tcp_fastopen_syn_ack_arrives(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg);
+bool tcp_fastopen_accepts(struct tapir *t, struct tcp_listener *l, const struct tcp_arrival *a);	/* this SYN's cookie */
+void tcp_fastopen_offer(struct tapir *t, struct tcp_conn *c, const struct tcp_arrival *a);	/* it may ask for one */
+void tcp_fastopen_open(struct tapir *t, struct tcp_conn *c, const struct tcp_arrival *a);	/* > accept queue, with its text */
+/* The handshake of a FASTOPEN_EARLY connection has ended, one way or another. Others are left alone. */
+void tcp_fastopen_settle(struct tapir *t, struct tcp_conn *c, bool reset);
 
 /* --- recovery.c: what an ACK means for loss and congestion --- */
 /* SEG.ACK is from SND.UNA to SND.MAX. duplicate: in the sense of RFC 5681 2. */
@@ -80,6 +105,7 @@ void tcp_on_reo_timer(struct tapir *t, struct tcp_conn *c);
 void tcp_all_is_lost(struct tcp_conn *c, const char *why);	/* it is to be sent again; no sign of congestion in itself */
 /* Congestion without a loss to repair: once until what is outstanding now is acknowledged. */
 void tcp_reduce_window(struct tapir *t, struct tcp_conn *c, const char *why);
+void tcp_cc_open(struct tapir *t, struct tcp_conn *c);		/* the connection may send: its initial window */
 /* Tells the controller that sending starts. initial_window in bytes; idle_us: see cc.h. */
 void tcp_note_app_limit(struct tcp_conn *c);	/* before what waits or what is under way changes (rate.h) */
 void tcp_cc_start(struct tapir *t, struct tcp_conn *c, uint32_t initial_window, usec_t idle_us);
@@ -101,17 +127,25 @@ uint32_t tcp_rack_detect(struct tapir *t, struct tcp_conn *c);	/* marks what is 
 void tcp_rack_on_recovery_end(struct tcp_sender *s);
 void tcp_tlp_schedule(struct tapir *t, struct tcp_conn *c);	/* after sending new text, and after an ACK */
 bool tcp_tlp_on_ack(struct tcp_conn *c, const struct tcp_seg *seg, const struct tcp_delivery *d);
+void tcp_rack_on_rto(struct tapir *t, struct tcp_conn *c);	/* marks what the timeout means to be lost */
 
 /* --- prr.c --- */
-void tcp_prr_begin(struct tcp_sender *s, uint32_t flight);
+void tcp_prr_begin(struct tcp_conn *c, const struct tcp_delivery *d);
 void tcp_prr_on_ack(struct tcp_conn *c, const struct tcp_delivery *d);
 void tcp_prr_on_sent(struct tcp_sender *s, uint32_t bytes);
 
 /* --- undo.c --- */
-void tcp_undo_begin(struct tcp_conn *c);			/* remembers what a reduction is about to change */
-void tcp_undo_on_retransmit(struct tapir *t, struct tcp_conn *c, uint32_t bytes);
+void tcp_undo_begin(struct tapir *t, struct tcp_conn *c);	/* remembers what a reduction is about to change */
+/* The first bytes of r are about to leave again. */
+void tcp_undo_on_retransmit(struct tapir *t, struct tcp_conn *c, const struct tcp_sent *r, uint32_t bytes);
 /* Puts it back if this ACK proves that nothing was lost: the reason; else NULL. */
-const char *tcp_undo_on_ack(struct tcp_conn *c, const struct tcp_seg *seg, const struct tcp_delivery *d);
+const char *tcp_undo_on_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg, const struct tcp_delivery *d);
+
+/* --- frto.c --- */
+void tcp_frto_begin(struct tcp_conn *c);			/* a timeout, before the phase says so */
+void tcp_frto_on_retransmit(struct tcp_sender *s, const struct tcp_sent *r);
+bool tcp_frto_on_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_delivery *d, bool duplicate);	/* it was spurious */
+bool tcp_frto_holds(const struct tcp_sender *s);		/* what is lost waits: something new is to leave first */
 
 /* --- rtt.c --- */
 void tcp_rtt_init(struct tapir *t, struct tcp_conn *c);
@@ -139,10 +173,12 @@ void tcp_owe_dup_ack(struct tapir *t, struct tcp_conn *c, const char *why);
 void tcp_owe_challenge_ack(struct tapir *t, struct tcp_conn *c, const char *why);	/* rate limited (RFC 5961 7) */
 void tcp_ready(struct tapir *t, struct tcp_conn *c);		/* tcp_output is to look at it */
 void tcp_unready(struct tapir *t, struct tcp_conn *c);
+bool tcp_has_new_segment(struct tapir *t, struct tcp_conn *c);	/* a whole one, within the windows */
 uint32_t tcp_window_to_offer(const struct tcp_conn *c);		/* silly window avoidance applied (RFC 9293 3.8.6.2.2) */
 
 /* --- reset.c --- */
 void tcp_reset_for(struct tapir *t, const struct ip_packet *pkt, const struct tcp_seg *seg);	/* RFC 9293 3.5.2 */
+void tcp_send_alone(struct tapir *t, const struct tcp_conn *c, const struct tcp_seg *seg);	/* without text, not again */
 void tcp_reset_conn(struct tapir *t, const struct tcp_conn *c, seq_t at);	/* <SEQ=at><CTL=RST> */
 
 /* --- timeout.c --- */

@@ -133,10 +133,19 @@ static uint32_t frame_text_max(const struct tapir *t, const struct tcp_conn *c)
 	return t->cfg.offload.tso4 ? most / segment * segment : segment;
 }
 
-/* RFC 9293 3.7.4 (SHLD-7): a short segment waits while anything is unacknowledged. */
+/* Where `at` lies in c->tx: our SYN takes a place of the sequence space, but none there. */
+static uint32_t text_offset(const struct tcp_conn *c, seq_t at)
+{
+	uint32_t from_una = seq_sub(at, c->snd.una);
+
+	return from_una - (from_una && tcp_syn_unacked(c) ? 1 : 0);
+}
+
+/* RFC 9293 3.7.4 (SHLD-7) and A.3: a short segment waits while another one is unacknowledged. The end of a write that is
+ * longer than a segment does not wait for its beginning. */
 static bool nagle_holds(const struct tapir *t, const struct tcp_conn *c)
 {
-	return t->cfg.nagle && !c->nodelay && !c->fin_queued && tcp_flight(c) > 0;
+	return t->cfg.nagle && !c->nodelay && !c->fin_queued && text_offset(c, c->snd.max) > 0 && c->snd.short_out;
 }
 
 /* How much of `unsent` the sender's rules against silly windows let go now (RFC 9293 3.8.6.2.1, MUST-38). */
@@ -151,20 +160,24 @@ static uint32_t text_to_send(const struct tapir *t, const struct tcp_conn *c, ui
 			return whole;					/* (1) */
 		if (len == unsent)
 			return 0;					/* Nagle */
-		return tcp_flight(c) == 0 && len >= c->snd.max_wnd / 2 ? len : 0;	/* (3) */
+		return text_offset(c, c->snd.max) == 0 && len >= c->snd.max_wnd / 2 ? len : 0;	/* (3) */
 	}
 	return len;							/* (2) */
 }
 
 /* --- plans ------------------------------------------------------------------------------------------------------ */
 
-static bool plan_syn(const struct tcp_conn *c, struct plan *p)
+static bool plan_syn(struct tapir *t, struct tcp_conn *c, struct plan *p)
 {
-	if (!tcp_syn_unacked(c) || !seq_eq(c->snd.nxt, c->iss))
+	if (!tcp_syn_unacked(c) || !seq_eq(c->snd.nxt, c->iss) || tcp_fastopen_waits(c))
 		return false;
 	*p = (struct plan){.at = c->iss, .flags = TCP_SYN, .why = "RFC 9293 3.5: handshake"};
 	if (c->state != TCP_SYN_SENT)
 		p->flags |= TCP_ACK;
+	else if (tcp_fastopen_syn_text(c) && tcp_sender_has_room(t, c))
+		p->len = tcp_fastopen_syn_text(c);
+	if (p->len)
+		p->why = "RFC 7413 4.2.1: text on the SYN, with the peer's cookie";
 	return true;
 }
 
@@ -217,7 +230,7 @@ static bool plan_retransmission(struct tapir *t, struct tcp_conn *c, struct plan
 	struct tcp_sent *r = c->sender ? tcp_sent_first_lost(c->sender) : NULL;
 	uint32_t len;
 
-	if (!r || tcp_syn_unacked(c) || !congestion_window_left(c))
+	if (!r || tcp_syn_unacked(c) || tcp_frto_holds(c->sender) || !(congestion_window_left(c) || c->sender->force))
 		return false;
 	gather_lost(t, c, r);
 	len = length_again(t, c, r);
@@ -230,7 +243,15 @@ static bool plan_retransmission(struct tapir *t, struct tcp_conn *c, struct plan
 
 static uint32_t unsent_text(const struct tcp_conn *c)
 {
-	return left(c->tx.bytes, tcp_flight(c));
+	return left(c->tx.bytes, text_offset(c, c->snd.max));
+}
+
+bool tcp_has_new_segment(struct tapir *t, struct tcp_conn *c)
+{
+	uint32_t segment = segment_text_max(c);
+
+	return unsent_text(c) >= segment && send_window_left(c) >= segment && congestion_window_left(c) >= segment &&
+	       tcp_sender_has_room(t, c);
 }
 
 /* RFC 8985 7.3: new text if there is some, whatever cwnd says; else the last segment again. */
@@ -243,7 +264,7 @@ static bool plan_tlp(struct tapir *t, struct tcp_conn *c, struct plan *p)
 	if (!c->owed.tlp)
 		return false;
 	c->owed.tlp = false;
-	if (!r || s->phase != PHASE_OPEN || r->state != SENT_FLYING)
+	if (!r || s->phase == PHASE_RECOVERY || s->phase == PHASE_LOSS || s->sacked || r->state != SENT_FLYING)
 		return false;
 	if (len && len <= send_window_left(c) && tcp_sender_has_room(t, c)) {
 		*p = (struct plan){.at = c->snd.max, .len = len, .flags = TCP_ACK};
@@ -285,7 +306,7 @@ static bool plan_text(struct tapir *t, struct tcp_conn *c, struct plan *p)
 {
 	uint32_t unsent;
 
-	if (tcp_syn_unacked(c))
+	if (tcp_syn_unacked(c) && c->fastopen != FASTOPEN_EARLY)	/* RFC 7413 4.2.2: an early one may answer at once */
 		return plan_early_fin(t, c, p);
 	unsent = unsent_text(c);
 	if ((!unsent && !c->fin_queued) || !tcp_sender_has_room(t, c))
@@ -350,7 +371,7 @@ static bool plan_segment(struct tapir *t, struct tcp_conn *c, struct plan *p)
 {
 	bool waits;
 
-	if (plan_syn(c, p))
+	if (plan_syn(t, c, p))
 		return true;
 	if (c->state == TCP_SYN_SENT)
 		return false;
@@ -366,7 +387,7 @@ static bool plan_segment(struct tapir *t, struct tcp_conn *c, struct plan *p)
 
 /* --- building --------------------------------------------------------------------------------------------------- */
 
-static void syn_options(const struct tapir *t, const struct tcp_conn *c, struct tcp_options *opt)
+static void syn_options(struct tapir *t, const struct tcp_conn *c, struct tcp_options *opt)
 {
 	bool first = c->state == TCP_SYN_SENT;		/* we offer; in SYN-RECEIVED we agree */
 
@@ -375,9 +396,10 @@ static void syn_options(const struct tapir *t, const struct tcp_conn *c, struct 
 	opt->wscale = c->rcv.shift;
 	opt->sack_permitted = first ? t->cfg.sack : c->sack_on;
 	opt->has_ts = first ? t->cfg.timestamps : c->ts_on;
+	tcp_fastopen_options(t, c, opt);
 }
 
-static void segment_options(const struct tapir *t, const struct tcp_conn *c, struct tcp_seg *seg)
+static void segment_options(struct tapir *t, const struct tcp_conn *c, struct tcp_seg *seg)
 {
 	if (seg->flags & TCP_SYN)
 		syn_options(t, c, &seg->opt);
@@ -409,7 +431,7 @@ static void move_window(const struct tapir *t, struct tcp_conn *c, uint8_t flags
 	if (c->state == TCP_SYN_SENT)
 		tcp_set_shift(t, c);
 	if (flags & TCP_SYN)
-		c->rcv.adv = seq_add(c->rcv.nxt, min_u32(c->rcvbuf, 65535));
+		c->rcv.adv = seq_max(c->rcv.adv, seq_add(c->rcv.nxt, min_u32(c->rcvbuf - min_u32(c->rx.bytes, c->rcvbuf), 65535)));
 	else
 		c->rcv.adv = seq_max(c->rcv.adv, seq_add(c->rcv.nxt, offer));
 }
@@ -421,14 +443,16 @@ static void add_text(const struct tcp_conn *c, struct plan *p, struct tapir_out 
 
 	if (!p->len)
 		return;
-	n = stream_slice(&c->tx, seq_sub(p->at, c->snd.una), p->len, out->slices, TAPIR_OUT_SLICES, &got);
+	n = stream_slice(&c->tx, text_offset(c, p->at), p->len, out->slices, TAPIR_OUT_SLICES, &got);
 	out->slice_count = (uint16_t)n;
 	out->len += got;
 	if (got < p->len)		/* more pieces than slices: the rest goes with the next frame */
 		p->flags &= (uint8_t)~TCP_FIN;
 	p->len = got;
-	if (seq_eq(seq_add(p->at, got), tcp_fin_seq(c)))
-		p->flags |= TCP_PSH;	/* RFC 9293 3.9.1.2 (MUST-60): the last of what the user has sent */
+	/* RFC 9293 3.9.1.2 (MUST-61): the last of what the user has sent. And the last segment of those that the driver cuts a
+	 * large frame into, so that a receiver that gathers segments passes them on at once. */
+	if (seq_eq(seq_add(p->at, got), tcp_fin_seq(c)) || got > segment_text_max(c))
+		p->flags |= TCP_PSH;
 }
 
 static void emit(struct tapir *t, struct tcp_conn *c, struct plan *p, struct tapir_out *out)
@@ -483,7 +507,7 @@ static void arm_after_text(struct tapir *t, struct tcp_conn *c)
 		tcp_timer_arm(t, c, TAPIR_TIMER_RTO, t->now_us + c->rtt.rto_us);
 }
 
-static void sent_syn(struct tapir *t, struct tcp_conn *c)
+static void sent_syn(struct tapir *t, struct tcp_conn *c, uint32_t text)
 {
 	bool again = seq_gt(c->snd.max, c->iss);
 
@@ -491,29 +515,38 @@ static void sent_syn(struct tapir *t, struct tcp_conn *c)
 	c->rtt.syn_at_us = again ? USEC_NEVER : t->now_us;	/* Karn (RFC 6298 3) */
 	c->snd.nxt = seq_add(c->iss, 1);
 	c->snd.max = seq_max(c->snd.max, c->snd.nxt);
+	if (text) {
+		tcp_sent_new(t, c, c->snd.nxt, seq_add(c->snd.nxt, text));
+		c->snd.nxt = c->snd.max = seq_add(c->snd.nxt, text);
+	}
 }
 
 static void sent_again(struct tapir *t, struct tcp_conn *c, const struct plan *p, uint32_t len)
 {
 	struct tcp_sent *r = p->again;
 
+	c->sender->force = false;
+	tcp_undo_on_retransmit(t, c, r, min_u32(len, tcp_sent_len(r)));
 	if (tcp_sent_len(r) < len)
 		tcp_sent_extend(c, r, seq_add(r->start, len));
 	if (tcp_sent_len(r) > len)	/* if no record is free for the rest, RACK or the RTO finds it missing */
 		tcp_sent_split(t, c, r, seq_add(r->start, len));
 	tcp_sent_again(t, c, r);
+	tcp_frto_on_retransmit(c->sender, r);
 	c->total_retrans++;
-	tcp_undo_on_retransmit(t, c, len);
+	if (r == c->sender->first && tcp_timer_is_armed(c, TAPIR_TIMER_RTO))	/* RFC 6675 6: what it guards has just left */
+		tcp_timer_arm(t, c, TAPIR_TIMER_RTO, t->now_us + c->rtt.rto_us);
 }
 
-static void sent_tlp(struct tapir *t, struct tcp_conn *c, const struct plan *p)
+static void sent_tlp(struct tcp_conn *c, const struct plan *p)
 {
 	struct tcp_sender *s = c->sender;
 
 	s->tlp.out = true;
 	s->tlp.again = p->again != NULL;
 	s->tlp.end = c->snd.max;
-	tcp_timer_arm(t, c, TAPIR_TIMER_RTO, t->now_us + c->rtt.rto_us);	/* RFC 8985 7.3: from now */
+	s->tlp.flight = tcp_flight(c);
+	s->tlp.unsampled = true;
 }
 
 /* Notes what has left: a SYN, something again, something new, or a probe of a closed window, which counts as neither. */
@@ -522,15 +555,18 @@ static void sent_sequence(struct tapir *t, struct tcp_conn *c, const struct plan
 	seq_t end = seq_add(p->at, len);
 
 	if (p->flags & TCP_SYN) {
-		sent_syn(t, c);
+		sent_syn(t, c, p->len);
 	} else if (p->again) {
 		sent_again(t, c, p, len);
 		c->snd.nxt = c->snd.max;
 	} else if (seq_gt(end, c->snd.max)) {
+		c->snd.short_out = p->len % segment_text_max(c) != 0 || (c->snd.short_out && tcp_flight(c) > 0);
 		tcp_sent_new(t, c, p->at, end);
 		c->snd.nxt = c->snd.max = end;
 	} else {
 		c->total_retrans++;
+		if (c->sender)	/* a byte of it into a closed window: a copy of this one is ours */
+			c->sender->undo.high = seq_max(c->sender->undo.high, end);
 	}
 	c->last_out_us = t->now_us;
 	if (c->sender) {
@@ -539,7 +575,7 @@ static void sent_sequence(struct tapir *t, struct tcp_conn *c, const struct plan
 	}
 	arm_after_text(t, c);
 	if (p->tlp)
-		sent_tlp(t, c, p);
+		sent_tlp(c, p);
 	tcp_tlp_schedule(t, c);
 }
 

@@ -1,20 +1,27 @@
-/* prr.c: Proportional Rate Reduction (RFC 6937bis, draft-ietf-tcpm-prr-rfc6937bis 6): in recovery the window shrinks to
- * ssthresh by the end of it, ACK by ACK, in proportion to what is delivered. Owns struct tcp_sender's prr. */
+/* prr.c: Proportional Rate Reduction (RFC 9937, which was RFC 6937bis): in recovery the window shrinks to ssthresh by the end of
+ * it, ACK by ACK, in proportion to what is delivered. Owns struct tcp_sender's prr. */
 #include "internal.h"
 
-void tcp_prr_begin(struct tcp_sender *s, uint32_t flight)
+/* 6.1: all that may still be delivered in this episode, losses included. */
+void tcp_prr_begin(struct tcp_conn *c, const struct tcp_delivery *d)
 {
-	s->prr.recover_fs = max_u32(flight, 1);
+	struct tcp_sender *s = c->sender;
+	uint32_t left = tcp_flight(c) - s->sacked - min_u32(s->reno_out, tcp_flight(c) - s->sacked);
+
+	s->prr.recover_fs = max_u32(left + d->delivered, 1);
 	s->prr.delivered = s->prr.out = 0;
 }
 
-/* May these many bytes leave for this ACK? Sets cwnd so that output finds just them. */
+/* 6.2: how many bytes may leave for this ACK? Sets cwnd so that output finds just them. When nothing was delivered (the
+ * reordering timer) it asks again what of the last answer is left, as the pipe is another one. */
 void tcp_prr_on_ack(struct tcp_conn *c, const struct tcp_delivery *d)
 {
 	struct tcp_sender *s = c->sender;
 	uint32_t pipe = tcp_pipe(c), ssthresh = c->cc.ssthresh, send, limit;
 
 	s->prr.delivered += d->delivered;
+	if (!c->sack_on)			/* duplicate ACKs may lie */
+		s->prr.delivered = min_u32(s->prr.delivered, s->prr.recover_fs);
 	if (pipe > ssthresh) {			/* proportional */
 		uint64_t share = ((uint64_t)s->prr.delivered * ssthresh + s->prr.recover_fs - 1) / s->prr.recover_fs;
 

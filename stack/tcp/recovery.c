@@ -73,6 +73,23 @@ static void congestion(struct tapir *t, struct tcp_conn *c, const struct tcp_del
 }
 
 /* What an undo would put back is the old controller's. A controller that moved cwnd itself has left no ssthresh for PRR. */
+void tcp_cc_open(struct tapir *t, struct tcp_conn *c)
+{
+	/* RFC 5681 3.1: a lost SYN or SYN-ACK means an initial window of one segment. */
+	uint32_t window = c->snd.mss * (c->rtt.backoff ? 1u : t->cfg.initial_window);
+
+	if (c->cc.cwnd)
+		return;			/* Fast Open: it was opened before its handshake ended */
+	c->cc.ssthresh = CC_WINDOW_MAX;
+	if (!tcp_sender_get(t, c)) {
+		c->cc.cwnd = window;
+		return;
+	}
+	tcp_cc_start(t, c, window, 0);
+	if (!c->sender->first)
+		tcp_sender_idle(t, c);
+}
+
 void tcp_cc_switch(struct tapir *t, struct tcp_conn *c, const struct cc_ops *to)
 {
 	struct tcp_delivery none = {.prior_flight = tcp_pipe(c), .rtt_us = CC_NONE, .longest_us = CC_NONE};
@@ -94,15 +111,22 @@ void tcp_cc_switch(struct tapir *t, struct tcp_conn *c, const struct cc_ops *to)
 
 /* --- phases ----------------------------------------------------------------------------------------------------- */
 
+/* RECOVERY in the midst of CWR finds the window reduced already, for this window of data: PRR goes on (RFC 6675 5.1, once for
+ * each window; RFC 3168 6.1.2), and as that reduction had its own reason, nothing can be undone. */
 static void begin_phase(struct tapir *t, struct tcp_conn *c, enum tcp_phase phase, const struct tcp_delivery *d)
 {
 	struct tcp_sender *s = c->sender;
+	bool reduced = s->phase == PHASE_CWR;
 
-	tcp_undo_begin(c);
+	tcp_undo_begin(t, c);
+	s->undo.possible = !reduced;
 	s->phase = (uint8_t)phase;
 	s->recover = c->snd.max;
-	tcp_prr_begin(s, d->prior_flight);
-	congestion(t, c, d, phase == PHASE_RECOVERY ? CC_LOSS : CC_ECN);
+	s->tlp.out = false;		/* RFC 8985 7.1 */
+	if (!reduced)
+		tcp_prr_begin(c, d);
+	if (!reduced || c->cc.ops->paces_itself)
+		congestion(t, c, d, phase == PHASE_RECOVERY ? CC_LOSS : CC_ECN);
 	tcp_say_cc(t, c, s->why_lost);
 }
 
@@ -115,6 +139,20 @@ void tcp_reduce_window(struct tapir *t, struct tcp_conn *c, const char *why)
 	c->sender->why_lost = why;
 	measure(c, &d);
 	begin_phase(t, c, PHASE_CWR, &d);
+}
+
+/* RFC 8985 7.4.2: as fast recovery would have, had the loss been seen when the probe left: with what was outstanding then. */
+static void probe_repaired(struct tapir *t, struct tcp_conn *c, const struct tcp_delivery *d)
+{
+	struct tcp_sender *s = c->sender;
+	struct tcp_delivery then = *d;
+
+	if (s->phase != PHASE_OPEN)
+		return;
+	if (s->tlp.flight > tcp_flight(c) + d->acked)
+		then.acked = s->tlp.flight - tcp_flight(c);
+	s->why_lost = "RFC 8985 7.4.2: a tail loss probe repaired a loss";
+	begin_phase(t, c, PHASE_CWR, &then);
 }
 
 static void end_phase(struct tapir *t, struct tcp_conn *c)
@@ -146,46 +184,77 @@ static void head_is_lost(struct tapir *t, struct tcp_conn *c, struct tcp_deliver
 	s->why_lost = why;
 }
 
-static void reno_on_ack(struct tapir *t, struct tcp_conn *c, struct tcp_delivery *d, bool duplicate)
+/* Of what the ACK acknowledges one segment was the hole; duplicate ACKs have counted the others as delivered (RFC 9937 6.2). */
+static void reno_on_advance(struct tapir *t, struct tcp_conn *c, struct tcp_delivery *d)
 {
 	struct tcp_sender *s = c->sender;
+	uint32_t counted = min_u32(s->reno_out, d->acked > c->snd.mss ? d->acked - c->snd.mss : 0);
 
-	if (d->advanced) {
-		/* Of what it acknowledges one segment was the hole; duplicate ACKs had counted the others. */
-		uint32_t counted = d->acked > c->snd.mss ? d->acked - c->snd.mss : 0;
-
-		s->reno_out -= s->phase == PHASE_OPEN ? s->reno_out : min_u32(s->reno_out, counted);
-		s->dup_acks = 0;
-		if (s->phase == PHASE_RECOVERY && seq_lt(c->snd.una, s->recover))
-			head_is_lost(t, c, d, "RFC 6582 3.2 step 3: partial ACK, the next hole");
+	s->dup_acks = 0;
+	if (s->phase == PHASE_OPEN) {
+		s->reno_out = 0;
 		return;
 	}
-	if (!duplicate || s->phase == PHASE_LOSS)	/* after a timeout they are of the old flight */
+	s->reno_out -= counted;
+	d->delivered -= min_u32(counted, d->delivered);
+	if (s->phase != PHASE_RECOVERY || seq_geq(c->snd.una, s->recover))
 		return;
-	s->reno_out = min_u32(s->reno_out + c->snd.mss, tcp_flight(c));
-	d->delivered += c->snd.mss;
+	head_is_lost(t, c, d, "RFC 6582 3.2 step 3: partial ACK, the next hole");
+	s->force = true;		/* there may be no other ACK to let it go */
+}
+
+/* Each says that a segment has left the network, but a peer that lies gains no more than two segments by it (RFC 3042 2), and in
+ * recovery no more than was outstanding (RFC 9937 6.2). After a timeout they are of the old flight. */
+static void reno_on_duplicate(struct tapir *t, struct tcp_conn *c, struct tcp_delivery *d)
+{
+	struct tcp_sender *s = c->sender;
+	bool third;
+
+	if (s->phase == PHASE_LOSS)
+		return;
 	if (s->dup_acks < UINT8_MAX)
 		s->dup_acks++;
 	/* RFC 6582 3.2 step 2: not again for the same flight. */
-	if (s->phase == PHASE_OPEN && s->dup_acks == DUP_ACK_THRESHOLD && seq_gt(c->snd.una, s->recover))
+	third = s->phase == PHASE_OPEN && s->dup_acks == DUP_ACK_THRESHOLD && seq_gt(c->snd.una, s->recover);
+	if (s->phase == PHASE_OPEN && s->dup_acks >= DUP_ACK_THRESHOLD && !third)
+		return;
+	s->reno_out = min_u32(s->reno_out + c->snd.mss, s->phase == PHASE_OPEN ? tcp_flight(c) : s->prr.recover_fs);
+	d->delivered += c->snd.mss;
+	if (third)
 		head_is_lost(t, c, d, "RFC 5681 3.2: third duplicate ACK");
 }
 
 /* --- an ACK ----------------------------------------------------------------------------------------------------- */
 
-/* RFC 6298 5.2, 5.3; RFC 7765 4: with few segments outstanding, from when the first of them left. */
+static uint32_t segments(const struct tcp_conn *c, uint32_t bytes) { return (bytes + c->snd.mss - 1) / c->snd.mss; }
+
+/* Segments outstanding and waiting to be sent: too few for fast retransmit? */
+static bool few_segments(const struct tcp_conn *c)
+{
+	uint32_t flight = tcp_flight(c), n = segments(c, c->tx.bytes > flight ? c->tx.bytes - flight : 0);
+
+	for (const struct tcp_sent *r = c->sender->first; r && n < FEW_SEGMENTS; r = r->next)
+		n += segments(c, tcp_sent_len(r));
+	return n < FEW_SEGMENTS;
+}
+
+/* RFC 6298 5.2, 5.3; RFC 7765 4: with few segments, from when the first of them left, if that has not been over long ago.
+ * DEVIATES: RFC 6582 3.2 step 3 (only the first partial ACK restarts it) because a path that repairs one loss a round trip works,
+ * and a timeout would send again what has arrived (RFC 6582 4, "Slow-but-Steady"). */
 static void restart_rto(struct tapir *t, struct tcp_conn *c)
 {
 	const struct tcp_sender *s = c->sender;
-	usec_t from_us = t->now_us;
+	usec_t due_us = t->now_us + c->rtt.rto_us, since_us;
 
 	if (seq_eq(c->snd.una, c->snd.max)) {
 		tcp_timer_disarm(t, c, TAPIR_TIMER_RTO);
 		return;
 	}
-	if (s && s->first && s->phase == PHASE_OPEN && tcp_flight(c) < FEW_SEGMENTS * c->snd.mss)
-		from_us = s->first->sent_us;
-	tcp_timer_arm(t, c, TAPIR_TIMER_RTO, max_usec(from_us + c->rtt.rto_us, t->now_us + 1));
+	if (s && s->first && s->first->state == SENT_FLYING && few_segments(c)) {
+		since_us = s->first->sent_us + c->rtt.rto_us;
+		due_us = since_us > t->now_us ? since_us : due_us;
+	}
+	tcp_timer_arm(t, c, TAPIR_TIMER_RTO, due_us);
 }
 
 static void advance(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg, struct tcp_delivery *d)
@@ -214,47 +283,71 @@ static void advance(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *s
 	tcp_timer_disarm(t, c, TAPIR_TIMER_PERSIST);	/* output arms it again if it must */
 }
 
-/* What was delivered and lost, as far as this ACK tells. */
-static void judge(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg, struct tcp_delivery *d)
+/* What was lost, as far as this ACK tells. */
+static void judge(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg, struct tcp_delivery *d, bool duplicate)
 {
-	struct tcp_sender *s = c->sender;
-
-	if (c->sack_on && s->rack.sent_us)
+	if (!c->sack_on && d->advanced)
+		reno_on_advance(t, c, d);
+	else if (!c->sack_on && duplicate)
+		reno_on_duplicate(t, c, d);
+	else if (c->sack_on && c->sender->rack.sent_us)
 		tcp_rack_on_ack(t, c, seg, d);
-	if (tcp_tlp_on_ack(c, seg, d))
-		tcp_reduce_window(t, c, "RFC 8985 7.4.2: a tail loss probe repaired a loss");
+	measure(c, d);
 }
 
-static void move_phase(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg, const struct tcp_delivery *d)
+/* With what an undo has changed RACK sees with other eyes: what was taken back may be lost all the same. */
+static void undone(struct tapir *t, struct tcp_conn *c, struct tcp_delivery *d, const char *why)
+{
+	tcp_say_cc(t, c, why);
+	d->lost = c->sack_on ? tcp_rack_detect(t, c) : 0;
+}
+
+static void move_phase(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg, struct tcp_delivery *d)
 {
 	struct tcp_sender *s = c->sender;
-	const char *undone = tcp_undo_on_ack(c, seg, d);
+	const char *why = tcp_undo_on_ack(t, c, seg, d);
 
-	if (undone)
-		tcp_say_cc(t, c, undone);
+	if (why)
+		undone(t, c, d, why);
 	if (s->phase != PHASE_OPEN && seq_geq(c->snd.una, s->recover))
 		end_phase(t, c);
+	if (tcp_tlp_on_ack(c, seg, d))
+		probe_repaired(t, c, d);
 	if ((s->phase == PHASE_OPEN || s->phase == PHASE_CWR) && s->lost && d->lost)
 		begin_phase(t, c, PHASE_RECOVERY, d);
 }
 
-static void move_window(struct tapir *t, struct tcp_conn *c, const struct tcp_delivery *d)
+static bool is_reducing(const struct tcp_conn *c)
 {
-	struct tcp_sender *s = c->sender;
-	struct cc_sample sample = sample_of(t, c, d);
-	bool reducing = s->phase == PHASE_RECOVERY || s->phase == PHASE_CWR;
+	return (c->sender->phase == PHASE_RECOVERY || c->sender->phase == PHASE_CWR) && !c->cc.ops->paces_itself;
+}
 
-	if (reducing && !c->cc.ops->paces_itself)
+/* was_reducing: when the ACK came. The one that ends it moves the window to ssthresh, and no further (RFC 9937 6.2, 6.4). */
+static void move_window(struct tapir *t, struct tcp_conn *c, const struct tcp_delivery *d, bool was_reducing)
+{
+	struct cc_sample sample = sample_of(t, c, d);
+
+	if (is_reducing(c))
 		tcp_prr_on_ack(c, d);
-	else if (d->delivered || d->lost)
-		c->cc.ops->on_ack(&c->cc, s->cc_priv, &sample);
-	tcp_say_cc(t, c, c->cc.ops->why ? c->cc.ops->why(s->cc_priv) : "RFC 5681 3.1: an ACK");
+	else if (!was_reducing && (d->delivered || d->lost))
+		c->cc.ops->on_ack(&c->cc, c->sender->cc_priv, &sample);
+	tcp_say_cc(t, c, c->cc.ops->why ? c->cc.ops->why(c->sender->cc_priv) : "RFC 5681 3.1: an ACK");
+}
+
+static void ack_is_told(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg, struct tcp_delivery *d, bool duplicate)
+{
+	bool reducing = is_reducing(c);
+
+	judge(t, c, seg, d, duplicate);
+	d->frto = tcp_frto_on_ack(t, c, d, duplicate);
+	move_phase(t, c, seg, d);
+	move_window(t, c, d, reducing);
 }
 
 void tcp_on_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg, bool duplicate)
 {
 	struct tcp_delivery d = {.prior_flight = tcp_pipe(c), .rtt_us = CC_NONE, .longest_us = CC_NONE,
-				 .rate_ack.now_us = t->now_us};
+				 .prior_una = c->snd.una, .rate_ack.now_us = t->now_us};
 
 	tcp_note_app_limit(c);
 	if (seq_gt(seg->ack, c->snd.una))
@@ -265,27 +358,21 @@ void tcp_on_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg, 
 		tcp_rtt_on_ack(t, c, seg, d.longest_us);
 	if (c->sender && c->sender->phase == PHASE_OPEN && seq_gt(c->snd.una, c->sender->recover))
 		c->sender->recover = seq(c->snd.una.n - 1);	/* follows, so that it never lies 2 GiB behind */
-	if (c->sender && (d.advanced || d.sacked || d.dsack || duplicate)) {
-		if (!c->sack_on)
-			reno_on_ack(t, c, &d, duplicate);
-		judge(t, c, seg, &d);
-		measure(c, &d);
-		move_phase(t, c, seg, &d);
-		move_window(t, c, &d);
-	}
-	if (d.advanced) {
+	if (c->sender && (d.advanced || d.sacked || d.dsack || duplicate || c->sender->tlp.out))
+		ack_is_told(t, c, seg, &d, duplicate);
+	if (d.advanced)
 		restart_rto(t, c);
+	if (d.advanced || d.sacked)
 		tcp_tlp_schedule(t, c);
-		if (seq_eq(c->snd.una, c->snd.max))
-			tcp_sender_idle(t, c);
-		if (d.acked)
-			tcp_conn_notify(t, c);
-	}
+	if (d.advanced && seq_eq(c->snd.una, c->snd.max))
+		tcp_sender_idle(t, c);
+	if (d.acked)
+		tcp_conn_notify(t, c);
 }
 
 /* --- timers ----------------------------------------------------------------------------------------------------- */
 
-/* RFC 8985 6.3: the reordering window has passed without an ACK. */
+/* RFC 8985 6.2 step 5: the reordering window has passed without an ACK. */
 void tcp_on_reo_timer(struct tapir *t, struct tcp_conn *c)
 {
 	struct tcp_delivery d = {.prior_flight = tcp_pipe(c), .rtt_us = CC_NONE, .longest_us = CC_NONE};
@@ -294,7 +381,7 @@ void tcp_on_reo_timer(struct tapir *t, struct tcp_conn *c)
 	d.lost = tcp_rack_detect(t, c);
 	if (!d.lost)
 		return;
-	c->sender->why_lost = "RFC 8985 6.3: the reordering window is over";
+	c->sender->why_lost = "RFC 8985 6.2 step 5: the reordering window is over";
 	if (c->sender->phase == PHASE_OPEN || c->sender->phase == PHASE_CWR) {
 		measure(c, &d);		/* else the next ACK tells of it */
 		begin_phase(t, c, PHASE_RECOVERY, &d);
@@ -335,15 +422,17 @@ void tcp_on_rto(struct tapir *t, struct tcp_conn *c)
 	tcp_ready(t, c);
 	if (!s || !s->first)
 		return;
+	tcp_frto_begin(c);
 	if (s->phase != PHASE_LOSS)
-		tcp_undo_begin(c);
+		tcp_undo_begin(t, c);
 	tcp_note_app_limit(c);
-	s->undo.frto = c->sack_on && s->phase != PHASE_LOSS;	/* RFC 5682 3.1 step 1 */
-	for (struct tcp_sent *r = s->first; r; r = r->next)
-		if (r->state == SENT_FLYING)
-			tcp_sent_lose(c, r);
-	tcp_all_is_lost(c, "RFC 6298 5.4: retransmission timeout");
+	tcp_rack_on_rto(t, c);
+	if (has_reneged(s))
+		tcp_all_is_lost(c, "RFC 2018 8: the peer has dropped what it SACKed");
+	s->reno_out = s->dup_acks = 0;
+	s->why_lost = "RFC 6298 5.4: retransmission timeout";
 	s->tlp.out = false;
+	s->force = true;
 	s->phase = PHASE_LOSS;
 	s->recover = c->snd.max;	/* RFC 6582 3.2 step 4 */
 	measure(c, &d);

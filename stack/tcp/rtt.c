@@ -25,6 +25,8 @@ void tcp_rtt_sample(struct tapir *t, struct tcp_conn *c, uint32_t rtt_us)
 {
 	uint32_t r = max_u32(rtt_us, 1), diff;
 
+	if (c->sender)
+		c->sender->tlp.unsampled = false;
 	if (c->rtt.srtt_us == 0) {			/* RFC 6298 2.2 */
 		c->rtt.srtt_us = r;
 		c->rtt.rttvar_us = r / 2;

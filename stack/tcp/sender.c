@@ -100,7 +100,7 @@ struct tcp_sender *tcp_sender_get(struct tapir *t, struct tcp_conn *c)
 		return NULL;
 	memset(s, 0, sizeof *s);
 	s->conn = c;
-	s->recover = s->round_end = s->rack.fack = seq(c->snd.una.n - 1);
+	s->recover = s->round_end = s->rack.fack = s->undo.high = s->undo.marker = seq(c->snd.una.n - 1);
 	s->min_rtt_us = CC_NONE;
 	s->rack.reo_mult = 1;
 	s->undo.cc.ops = c->cc.ops;
@@ -131,26 +131,26 @@ bool tcp_sender_has_room(struct tapir *t, struct tcp_conn *c)
 
 /* --- records ---------------------------------------------------------------------------------------------------- */
 
-static void link_newest(struct tcp_sender *s, struct tcp_sent *r)
-{
-	r->later = NULL;
-	r->earlier = s->newest;
-	*(s->newest ? &s->newest->later : &s->oldest) = r;
-	s->newest = r;
-}
-
 static void unlink_time(struct tcp_sender *s, struct tcp_sent *r)
 {
 	*(r->earlier ? &r->earlier->later : &s->oldest) = r->later;
 	*(r->later ? &r->later->earlier : &s->newest) = r->earlier;
 }
 
-/* A record goes back into the order of time where it was sent; an undo does that, so it need not be fast. */
-static void link_by_time(struct tcp_sender *s, struct tcp_sent *r)
+/* RFC 8985 6.2: what left in one microsecond is in the order of sequence numbers. */
+static bool sent_after(const struct tcp_sent *a, const struct tcp_sent *b)
 {
-	struct tcp_sent *after = s->newest;
+	return a->sent_us > b->sent_us || (a->sent_us == b->sent_us && seq_gt(a->end, b->end));
+}
 
-	while (after && after->sent_us > r->sent_us)
+/* A record goes into the order of time where it was sent, looked for from `near` on, which is in it: the newest, mostly. */
+static void link_by_time(struct tcp_sender *s, struct tcp_sent *r, struct tcp_sent *near)
+{
+	struct tcp_sent *after = near;
+
+	while (after && after->later && sent_after(r, after->later))
+		after = after->later;
+	while (after && sent_after(after, r))
 		after = after->earlier;
 	if (!after) {
 		r->earlier = NULL;
@@ -182,17 +182,33 @@ void tcp_sent_set(struct tcp_sender *s, struct tcp_sent *r, enum sent_state to)
 {
 	uint32_t none = 0, len = tcp_sent_len(r);
 
+	assert(to != SENT_FLYING);
 	if (r->state == to)
 		return;
 	if (r->state == SENT_FLYING)
 		unlink_time(s, r);
-	if (to == SENT_FLYING)
-		link_by_time(s, r);
+	if (r->state == SENT_SACKED)
+		s->sacked_segs -= r->segs;
+	if (to == SENT_SACKED)
+		s->sacked_segs += r->segs = 1;
 	*bytes_in(s, r->state, &none) -= len;
 	*bytes_in(s, to, &none) += len;
 	r->state = (uint8_t)to;
 	if (to == SENT_LOST && (!s->lost_from || seq_lt(r->start, s->lost_from->start)))
 		s->lost_from = r;
+}
+
+/* Neighbours in the one order are mostly neighbours in the other, so each is looked for where the last one was put. */
+void tcp_sent_unlose_all(struct tcp_sender *s)
+{
+	struct tcp_sent *near = s->newest, *r;
+
+	while ((r = tcp_sent_first_lost(s))) {
+		link_by_time(s, r, near);
+		r->state = SENT_FLYING;
+		s->lost -= tcp_sent_len(r);
+		near = r;
+	}
 }
 
 static struct tcp_sent *take_sent(struct tapir *t)
@@ -235,8 +251,8 @@ void tcp_sent_new(struct tapir *t, struct tcp_conn *c, seq_t start, seq_t end)
 	r->prev = s->last;
 	*(s->last ? &s->last->next : &s->first) = r;
 	s->last = r;
-	link_newest(s, r);
 	stamp(t, s, r, tcp_pipe(c) + tcp_sent_len(r));
+	link_by_time(s, r, s->newest);
 }
 
 void tcp_sent_again(struct tapir *t, struct tcp_conn *c, struct tcp_sent *r)
@@ -248,8 +264,8 @@ void tcp_sent_again(struct tapir *t, struct tcp_conn *c, struct tcp_sent *r)
 	else
 		s->lost -= tcp_sent_len(r);
 	r->state = SENT_FLYING;
-	link_newest(s, r);
 	stamp(t, s, r, tcp_pipe(c));
+	link_by_time(s, r, s->newest);
 }
 
 struct tcp_sent *tcp_sent_split(struct tapir *t, struct tcp_conn *c, struct tcp_sent *r, seq_t at)
@@ -286,14 +302,29 @@ void tcp_sent_merge_next(struct tapir *t, struct tcp_sender *s, struct tcp_sent 
 {
 	struct tcp_sent *next = r->next;
 
-	assert(r->state == SENT_LOST && next && next->state == SENT_LOST);
+	assert(r->state != SENT_FLYING && next && next->state == r->state);
 	r->end = next->end;
+	r->segs += next->segs;
 	r->times = next->times > r->times ? next->times : r->times;
 	r->next = next->next;
 	*(r->next ? &r->next->prev : &s->last) = r;
 	if (s->hint == next)
 		s->hint = r;
+	if (s->lost_from == next)
+		s->lost_from = r;
 	put_sent(t, next);
+}
+
+struct tcp_sent *tcp_sent_sack(struct tapir *t, struct tcp_sender *s, struct tcp_sent *r)
+{
+	tcp_sent_set(s, r, SENT_SACKED);
+	if (r->next && r->next->state == SENT_SACKED)
+		tcp_sent_merge_next(t, s, r);
+	if (!r->prev || r->prev->state != SENT_SACKED)
+		return r;
+	r = r->prev;
+	tcp_sent_merge_next(t, s, r);
+	return r;
 }
 
 void tcp_sent_remove_first(struct tapir *t, struct tcp_sender *s)
@@ -303,6 +334,8 @@ void tcp_sent_remove_first(struct tapir *t, struct tcp_sender *s)
 
 	if (r->state == SENT_FLYING)
 		unlink_time(s, r);
+	if (r->state == SENT_SACKED)
+		s->sacked_segs -= r->segs;
 	*bytes_in(s, r->state, &none) -= tcp_sent_len(r);
 	s->first = r->next;
 	*(s->first ? &s->first->prev : &s->last) = NULL;
@@ -341,7 +374,7 @@ struct tcp_sent *tcp_sent_first_lost(struct tcp_sender *s)
 void tcp_sender_check(const struct tcp_conn *c)
 {
 	const struct tcp_sender *s = c->sender;
-	uint32_t sacked = 0, lost = 0, flying = 0, timed = 0;
+	uint32_t sacked = 0, segs = 0, lost = 0, flying = 0, timed = 0;
 	seq_t at = tcp_syn_unacked(c) ? seq_add(c->iss, 1) : c->snd.una;
 
 	if (!s) {
@@ -353,14 +386,16 @@ void tcp_sender_check(const struct tcp_conn *c)
 		assert(seq_eq(r->start, at) && seq_lt(r->start, r->end) && r->times);
 		at = r->end;
 		sacked += r->state == SENT_SACKED ? tcp_sent_len(r) : 0;
+		segs += r->state == SENT_SACKED ? r->segs : 0;
+		assert(r->state != SENT_SACKED || !r->next || r->next->state != SENT_SACKED);
 		lost += r->state == SENT_LOST ? tcp_sent_len(r) : 0;
 		flying += r->state == SENT_FLYING;
 	}
 	for (const struct tcp_sent *r = s->oldest; r; r = r->later) {
-		assert(r->state == SENT_FLYING && (!r->later || r->later->sent_us >= r->sent_us));
+		assert(r->state == SENT_FLYING && (!r->later || !sent_after(r, r->later)));
 		timed++;
 	}
-	assert(sacked == s->sacked && lost == s->lost && flying == timed);
+	assert(sacked == s->sacked && segs == s->sacked_segs && lost == s->lost && flying == timed);
 	assert(seq_geq(at, c->snd.max));
 	assert(!s->idle || !s->first);
 }

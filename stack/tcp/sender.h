@@ -2,8 +2,9 @@
  * and the state of loss recovery. It is taken when sending starts, and may be taken away by another connection when
  * nothing is outstanding any more: an idle connection costs none of it.
  *
- * Invariant: SND.UNA < SND.MAX, the SYN aside, means that the connection has a sender, whose records lie end to end from
- * SND.UNA to SND.MAX. */
+ * Invariants: SND.UNA < SND.MAX, the SYN aside, means that the connection has a sender, whose records lie end to end from
+ * SND.UNA to SND.MAX. Of two that lie side by side at most one is SACKED: a run of SACKED bytes is one record, so that a
+ * search through them costs as much as there are holes. */
 #ifndef TCP_SENDER_H
 #define TCP_SENDER_H
 
@@ -27,10 +28,13 @@ struct tcp_sent {
 	uint8_t state;				/* enum sent_state */
 	uint8_t times;				/* transmissions, at most 255 */
 	bool app_limited;
+	uint32_t segs;				/* if SACKED: how many records have become this one */
 };
 
 /* OPEN also stands for RFC 6582's disorder: duplicate ACKs have come, nothing was taken for lost. */
 enum tcp_phase { PHASE_OPEN, PHASE_CWR, PHASE_RECOVERY, PHASE_LOSS };
+
+enum frto_step { FRTO_OFF, FRTO_FIRST, FRTO_NEW };
 
 struct tcp_sender {
 	struct tcp_sender *next, *prev;		/* free, or idle: oldest first */
@@ -38,6 +42,7 @@ struct tcp_sender {
 	struct tcp_sent *first, *last;		/* by sequence number */
 	struct tcp_sent *oldest, *newest;	/* FLYING, by time */
 	uint32_t sacked, lost;			/* bytes of records in these states */
+	uint32_t sacked_segs;			/* the sum of their segs: RACK.segs_sacked (RFC 8985 5.3) */
 	struct tcp_sent *hint;			/* where the last search for a sequence number ended; NULL: begin at first */
 	struct tcp_sent *lost_from;		/* no record before this one is LOST; NULL: none is */
 	uint32_t reno_out;			/* without SACK: bytes that duplicate ACKs say have left the network (RFC 5681 3.2) */
@@ -47,6 +52,7 @@ struct tcp_sender {
 	uint8_t dup_acks;
 	bool started;				/* the controller has had its start() */
 	bool idle;				/* in the list of those that may be taken away */
+	bool force;				/* a retransmission leaves whatever cwnd says (RFC 6298 5.4, RFC 6582 3.2 step 3) */
 	seq_t recover;				/* RFC 6582: SND.MAX when the phase began */
 	seq_t round_end;			/* SND.MAX when the present round began */
 	uint32_t min_rtt_us;			/* over the last MIN_RTT_WINDOW; CC_NONE: not known yet */
@@ -61,17 +67,27 @@ struct tcp_sender {
 		uint8_t reo_mult, reo_persist;	/* RACK.reo_wnd_mult, RACK.reo_wnd_persist */
 		bool in_dsack_round, reordering_seen;
 	} rack;
-	struct { seq_t end; bool out, again; } tlp;	/* RFC 8985 7.1: TLP.end_seq, if out; TLP.is_retrans */
-	struct { uint32_t recover_fs, delivered, out; } prr;	/* RFC 6937bis 6 */
+	struct {				/* RFC 8985 7.1 */
+		seq_t end;			/* TLP.end_seq, if out */
+		uint32_t flight;		/* bytes outstanding when the probe left */
+		bool out, again;		/* again: TLP.is_retrans */
+		bool unsampled;			/* no RTT was measured since */
+	} tlp;
+	struct { uint32_t recover_fs, delivered, out; } prr;	/* RFC 9937 6 */
 	struct {				/* undo.c: the congestion that this phase answered may have been none */
 		bool possible;
-		bool frto;			/* RFC 5682: a timeout is on trial */
+		bool dsack;			/* DSACKs may prove it (RFC 3708 3 A) */
+		bool copies;			/* but not on a path that makes copies of its own */
 		bool has_ts;			/* retrans_ts holds the timestamp of the phase's first retransmission */
 		uint32_t retrans_ts;
 		uint32_t retrans;		/* bytes sent again in this phase that no DSACK has answered */
+		seq_t high;			/* the end of all that was ever sent again */
+		seq_t marker;			/* SND.UNA when the phase began */
+		usec_t since_us;		/* and when that was */
 		struct cc cc;			/* before */
 		uint64_t priv[CC_PRIV / 8];
 	} undo;
+	struct { uint8_t step; seq_t end; } frto;	/* frto.c: enum frto_step; the end of what the timeout sent again */
 	struct {				/* rate.c, for pace.c and cc */
 		uint64_t delivered, lost;	/* bytes, since the sender was taken */
 		usec_t delivered_us, first_us;
@@ -105,9 +121,12 @@ void tcp_sent_again(struct tapir *t, struct tcp_conn *c, struct tcp_sent *r);
 struct tcp_sent *tcp_sent_split(struct tapir *t, struct tcp_conn *c, struct tcp_sent *r, seq_t at);
 /* r, the last one, now ends at `end`, and so does SND.MAX. */
 void tcp_sent_extend(struct tcp_conn *c, struct tcp_sent *r, seq_t end);
-/* r and the next one, both LOST, become one. */
+/* r and the next one, both LOST or both SACKED, become one. */
 void tcp_sent_merge_next(struct tapir *t, struct tcp_sender *s, struct tcp_sent *r);
-void tcp_sent_set(struct tcp_sender *s, struct tcp_sent *r, enum sent_state to);
+void tcp_sent_set(struct tcp_sender *s, struct tcp_sent *r, enum sent_state to);	/* not to FLYING */
+void tcp_sent_unlose_all(struct tcp_sender *s);		/* what is LOST is FLYING after all, since it was sent */
+/* r, not SACKED before, is now, as part of the run that it lies beside, if there is one: that is returned. */
+struct tcp_sent *tcp_sent_sack(struct tapir *t, struct tcp_sender *s, struct tcp_sent *r);
 void tcp_sent_lose(struct tcp_conn *c, struct tcp_sent *r);	/* LOST, as a sign of congestion */
 void tcp_sent_remove_first(struct tapir *t, struct tcp_sender *s);
 void tcp_sent_trim_first(struct tcp_sender *s, seq_t to);	/* its bytes before `to` were acknowledged */

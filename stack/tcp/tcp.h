@@ -28,7 +28,30 @@ struct tcp_listener {
 	uint32_t rcvbuf, sndbuf;		/* for its connections, as the following */
 	uint8_t ttl, tos, retries, congestion;
 	bool nodelay, keepalive;
+	struct {				/* fastopen.c */
+		uint16_t limit;			/* TCP_FASTOPEN: how many may be open before their handshake has ended; 0: none */
+		uint16_t pending, resets;	/* how many are; how many a RST ended that still count ... */
+		usec_t resets_until_us;		/* ... until then */
+	} fastopen;
 	void *owner;				/* the socket */
+};
+
+/* What Fast Open (RFC 7413 4) means to a connection. */
+enum tcp_fastopen {
+	FASTOPEN_NONE,
+	FASTOPEN_ASKS,				/* our SYN asks for a cookie */
+	FASTOPEN_WAITS,				/* there is a cookie: our SYN waits for text to take along; or has left with it */
+	FASTOPEN_GIVES,				/* our SYN-ACK gives a cookie */
+	FASTOPEN_EARLY,				/* passive: open to its user, though our SYN is not acknowledged yet */
+	FASTOPEN_DONE				/* text on the SYN was taken */
+};
+
+struct tcp_fastopen_peer {			/* what a client remembers of a server */
+	struct tapir_addr addr;
+	struct tcp_fastopen_cookie cookie;	/* len 0: none */
+	uint8_t losses;				/* SYNs in a row that only got through without text and option */
+	uint16_t mss;
+	usec_t used_us, not_before_us;		/* used_us 0: the place is free */
 };
 
 /* What is owed: noted by input, user calls and timers, paid by tcp_output. */
@@ -67,6 +90,7 @@ struct tcp_conn {
 		uint16_t mss;			/* text bytes of a full segment, options already taken off (RFC 6691) */
 		uint16_t mss_option;		/* what the peer's option allows */
 		uint8_t shift;
+		bool short_out;			/* a short segment has left since everything was acknowledged (3.7.4) */
 	} snd;
 	struct {
 		seq_t nxt, adv;			/* adv: right edge ever advertised; the window never shrinks */
@@ -86,6 +110,7 @@ struct tcp_conn {
 	bool nodelay, keepalive, rcv_shutdown;
 	bool urgent;				/* urgent text lies ahead of what the user has consumed */
 	uint8_t ttl, tos, retries;		/* retries: R2 (RFC 9293 3.8.3); UINT8_MAX: for ever */
+	uint8_t fastopen;			/* enum tcp_fastopen */
 	struct tcp_owed owed;
 
 	struct stream tx;			/* SND.UNA on: unacknowledged, then unsent */
@@ -124,6 +149,9 @@ struct tcp {
 		uint32_t sent_used;
 	} senders;				/* sender.c */
 	struct { usec_t window_us; uint32_t left; } challenge;	/* RFC 5961 7 */
+	struct tcp_fastopen_peer *fastopen_peers;	/* fastopen.c */
+	struct siphash_key fastopen_key;
+	usec_t cookies_until_us;		/* cookie.c: until then a SYN cookie may come back */
 	uint32_t next_port;
 };
 
@@ -144,6 +172,13 @@ struct tcp_conn *tcp_accept(struct tapir *t, struct tcp_listener *l, void *owner
  * connection is in SYN-SENT; the caller may set nodelay, keepalive, ttl, tos and buffer sizes before the next output. */
 struct tcp_conn *tcp_open_active(struct tapir *t, const struct tapir_endpoint *local, const struct tapir_endpoint *peer,
 				 void *owner, int *error);
+/* Fast Open (RFC 7413 4) for a connection that was just opened. True: there is a cookie, and the SYN waits for the first SEND;
+ * false: it leaves at once, and asks for a cookie if it may. */
+bool tcp_fastopen_connect(struct tapir *t, struct tcp_conn *c);
+static inline bool tcp_fastopen_waits(const struct tcp_conn *c)	/* for text to put on the SYN */
+{
+	return c->fastopen == FASTOPEN_WAITS && seq_eq(c->snd.max, c->iss) && !c->tx.bytes;
+}
 /* SEND: bytes taken, or a negative error. */
 int64_t tcp_send(struct tapir *t, struct tcp_conn *c, const void *buf, size_t n);
 int64_t tcp_send_borrowed(struct tapir *t, struct tcp_conn *c, struct tapir_frame *borrowed);	/* all, or EAGAIN: not taken */

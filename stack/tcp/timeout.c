@@ -148,10 +148,12 @@ static void wait_is_over(struct tapir *t, struct tcp_conn *c)
 	tcp_conn_end(t, c, 0);
 }
 
-/* RFC 8985 7.3 */
+/* RFC 8985 7.3: whether the probe can be sent or not, the RTO counts from now. */
 static void tlp_fires(struct tapir *t, struct tcp_conn *c)
 {
 	c->owed.tlp = true;
+	if (tcp_timer_is_armed(c, TAPIR_TIMER_RTO))
+		tcp_timer_arm(t, c, TAPIR_TIMER_RTO, t->now_us + c->rtt.rto_us);
 	tcp_ready(t, c);
 }
 
@@ -172,7 +174,8 @@ void tcp_timer_fire(struct tapir *t, struct timer *timer)
 {
 	struct tcp_conn *c = (struct tcp_conn *)(void *)((uint8_t *)timer - offsetof(struct tcp_conn, timer));
 
-	for (enum tapir_tcp_timer i = 0; i < TAPIR_TIMER_COUNT && c->state != TCP_CLOSED; i++) {
+	/* The RTO comes last: what fires with it may take its place. */
+	for (enum tapir_tcp_timer i = TAPIR_TIMER_COUNT; i-- > 0 && c->state != TCP_CLOSED;) {
 		if (tcp_timer_due(c, i) > t->now_us)
 			continue;
 		tcp_say_timer(t, c, i, TAPIR_EV_TIMER_FIRED);

@@ -164,6 +164,7 @@ START_TEST(r2_starts_anew_with_each_acknowledgment)
 	p = established(_i);
 	user_sends(&p, 1460 + 100);
 	peer_expects(&p, ". 1:1461(1460) ack 1");
+	peer_expects(&p, "P. 1461:1561(100) ack 1");
 	retransmissions(&p, 3, ". 1:1461(1460) ack 1");
 	peer_sends(&p, ". 1:1(0) ack 1461");
 	peer_expects(&p, "P. 1461:1561(100) ack 1");
