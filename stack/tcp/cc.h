@@ -37,7 +37,7 @@ struct cc_rate {
 	uint32_t tx_flight;		/* bytes in flight when the segment left */
 	uint32_t lost;			/* bytes lost since then */
 	uint32_t lost_runs;		/* how many runs of adjacent bytes total_lost is made of */
-	bool app_limited;
+	bool app_limited;		/* for start(): the program had nothing more to send */
 	bool no_sack;			/* the peer gives no SACKs: of several losses in a round only the first can be seen */
 	/* The first run that made the loss since it left more than CC_LOSS_PERCENT of what was in flight; since the sample
 	 * before this one. */
@@ -81,6 +81,8 @@ struct cc_ops {
 	/* The last congestion was none (RFC 4015 3.2): before holds what on_congestion found. May be NULL: cwnd, ssthresh and priv
 	 * are put back as they were, cwnd not below what it is. */
 	void (*on_undo)(struct cc *cc, void *priv, const struct cc *before, const void *before_priv);
+	/* What it is doing just now, with the section that says so: for the probe. May be NULL. */
+	const char *(*why)(const void *priv);
 };
 
 extern const struct cc_ops cc_newreno, cc_cubic, cc_bbr;

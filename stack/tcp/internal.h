@@ -121,6 +121,7 @@ void tcp_all_is_lost(struct tcp_conn *c, const char *why);	/* it is to be sent a
 void tcp_reduce_window(struct tapir *t, struct tcp_conn *c, const char *why);
 void tcp_cc_open(struct tapir *t, struct tcp_conn *c);		/* the connection may send: its initial window */
 /* Tells the controller that sending starts. initial_window in bytes; idle_us: see cc.h. */
+void tcp_note_app_limit(struct tcp_conn *c);	/* before what waits or what is under way changes (rate.h) */
 void tcp_cc_start(struct tapir *t, struct tcp_conn *c, uint32_t initial_window, usec_t idle_us);
 void tcp_cc_switch(struct tapir *t, struct tcp_conn *c, const struct cc_ops *to);
 uint32_t tcp_flight(const struct tcp_conn *c);			/* bytes sent and not acknowledged */
@@ -131,6 +132,8 @@ void tcp_sack_advance(struct tapir *t, struct tcp_conn *c, const struct tcp_seg 
 void tcp_sack_blocks_arrive(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg, struct tcp_delivery *d);
 
 /* --- rack.c --- */
+/* Was seg for an earlier transmission of r, or may it be? */
+bool tcp_rack_is_ambiguous(struct tapir *t, const struct tcp_conn *c, const struct tcp_sent *r, const struct tcp_seg *seg);
 void tcp_rack_on_delivered(struct tapir *t, struct tcp_conn *c, const struct tcp_sent *r, const struct tcp_seg *seg,
 			   struct tcp_delivery *d);
 void tcp_rack_on_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg, struct tcp_delivery *d);

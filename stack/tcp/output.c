@@ -288,7 +288,7 @@ static void restart_after_idle(struct tapir *t, struct tcp_conn *c)
 	usec_t idle_us = t->now_us - c->last_out_us;
 	bool fresh = !c->sender->started;
 
-	if (tcp_flight(c) || (!fresh && idle_us <= c->rtt.rto_us))
+	if (tcp_flight(c) || (!fresh && idle_us <= c->rtt.rto_us && !c->cc.ops->paces_itself))
 		return;
 	tcp_cc_start(t, c, c->snd.mss * (uint32_t)t->cfg.initial_window, idle_us > c->rtt.rto_us ? idle_us : 0);
 }

@@ -47,12 +47,12 @@ static void measure(struct tcp_conn *c, struct tcp_delivery *d)
 }
 
 /* Before the flight changes: had the program nothing more to send? */
-static void note_app_limit(struct tcp_conn *c)
+void tcp_note_app_limit(struct tcp_conn *c)
 {
-	uint32_t flight = tcp_flight(c);
+	bool more = c->tx.bytes >= tcp_flight(c) + c->snd.mss;
 
 	if (c->sender && c->sender->started)
-		tcp_rate_check_app_limited(c->sender, c->tx.bytes > flight ? c->tx.bytes - flight : 0, tcp_pipe(c), c->cc.cwnd);
+		tcp_rate_check_app_limited(c->sender, more, tcp_pipe(c), c->cc.cwnd);
 }
 
 void tcp_cc_start(struct tapir *t, struct tcp_conn *c, uint32_t initial_window, usec_t idle_us)
@@ -61,6 +61,7 @@ void tcp_cc_start(struct tapir *t, struct tcp_conn *c, uint32_t initial_window, 
 	struct cc_sample sample = sample_of(t, c, &none);
 
 	sample.initial_window = initial_window;
+	sample.rate.app_limited = c->sender->rate.app_limited_until != 0;
 	c->sender->started = true;
 	c->cc.ops->start(&c->cc, c->sender->cc_priv, &sample, idle_us);
 }
@@ -337,7 +338,7 @@ static void move_window(struct tapir *t, struct tcp_conn *c, const struct tcp_de
 		tcp_prr_on_ack(c, d);
 	else if (!was_reducing && (d->delivered || d->lost))
 		c->cc.ops->on_ack(&c->cc, c->sender->cc_priv, &sample);
-	tcp_say_cc(t, c, "RFC 5681 3.1: an ACK");
+	tcp_say_cc(t, c, c->cc.ops->why ? c->cc.ops->why(c->sender->cc_priv) : "RFC 5681 3.1: an ACK");
 }
 
 static void ack_is_told(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg, struct tcp_delivery *d, bool duplicate)
@@ -355,7 +356,7 @@ void tcp_on_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg, 
 	struct tcp_delivery d = {.prior_flight = tcp_pipe(c), .rtt_us = CC_NONE, .longest_us = CC_NONE,
 				 .prior_una = c->snd.una, .rate_ack.now_us = t->now_us, .ece = tcp_ecn_echoed(c, seg)};
 
-	note_app_limit(c);
+	tcp_note_app_limit(c);
 	if (seq_gt(seg->ack, c->snd.una))
 		advance(t, c, seg, &d);
 	if (c->sack_on && seg->opt.sack_count)
@@ -385,14 +386,15 @@ void tcp_on_reo_timer(struct tapir *t, struct tcp_conn *c)
 {
 	struct tcp_delivery d = {.prior_flight = tcp_pipe(c), .rtt_us = CC_NONE, .longest_us = CC_NONE};
 
-	note_app_limit(c);
+	tcp_note_app_limit(c);
 	d.lost = tcp_rack_detect(t, c);
 	if (!d.lost)
 		return;
-	measure(c, &d);
 	c->sender->why_lost = "RFC 8985 6.2 step 5: the reordering window is over";
-	if (c->sender->phase == PHASE_OPEN || c->sender->phase == PHASE_CWR)
+	if (c->sender->phase == PHASE_OPEN || c->sender->phase == PHASE_CWR) {
+		measure(c, &d);		/* else the next ACK tells of it */
 		begin_phase(t, c, PHASE_RECOVERY, &d);
+	}
 	if (c->sender->phase == PHASE_RECOVERY && !c->cc.ops->paces_itself)
 		tcp_prr_on_ack(c, &d);
 	tcp_ready(t, c);
@@ -432,7 +434,7 @@ void tcp_on_rto(struct tapir *t, struct tcp_conn *c)
 	tcp_frto_begin(c);
 	if (s->phase != PHASE_LOSS)
 		tcp_undo_begin(t, c);
-	note_app_limit(c);
+	tcp_note_app_limit(c);
 	tcp_rack_on_rto(t, c);
 	if (has_reneged(s))
 		tcp_all_is_lost(c, "RFC 2018 8: the peer has dropped what it SACKed");

@@ -90,6 +90,7 @@ int64_t tcp_send(struct tapir *t, struct tcp_conn *c, const void *buf, size_t n)
 
 	if (error)
 		return error;
+	tcp_note_app_limit(c);
 	taken = stream_append(&c->tx, &t->frames, buf, n < room ? (uint32_t)n : room);
 	if (!taken && n && tcp_orphan_make_room(t))
 		taken = stream_append(&c->tx, &t->frames, buf, n < room ? (uint32_t)n : room);
@@ -109,6 +110,7 @@ int64_t tcp_send_borrowed(struct tapir *t, struct tcp_conn *c, struct tapir_fram
 		return error;
 	if (n > tcp_send_room(c) && c->tx.bytes)
 		return TAPIR_EAGAIN;		/* one that is larger than the whole buffer goes when it is empty */
+	tcp_note_app_limit(c);
 	stream_append_frame(&c->tx, &t->frames, borrowed);
 	tcp_user_timer_begin(t, c);
 	tcp_ready(t, c);
