@@ -328,6 +328,7 @@ Suite *suite(void)
 	tcase_add_test(tc, a_loss_after_leaving_is_told_with_the_sample);
 	suite_add_tcase(s, tc);
 	tc = tcase_create("bottleneck");
+	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, no_sample_is_faster_than_the_bottleneck, 0, 4);
 	suite_add_tcase(s, tc);
 	return s;
