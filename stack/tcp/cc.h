@@ -57,7 +57,7 @@ struct cc_sample {
 	uint32_t srtt_us, min_rtt_us;	/* 0, CC_NONE: not known yet */
 	bool cwnd_limited;		/* the window, not the program or the peer, was the limit: it may grow (RFC 7661) */
 	bool recovery;			/* inside fast recovery or after a timeout: PRR moves cwnd, unless paces_itself */
-	bool ece;			/* the peer echoes congestion (RFC 3168) */
+	bool ece;			/* the peer echoes congestion (RFC 3168 6.1.3) */
 	bool round_start;		/* everything that was outstanding when the last round began is acknowledged */
 	struct cc_rate rate;
 };
