@@ -115,7 +115,8 @@ static void answer_options(const struct tapir *t, const struct tcp_conn *c, stru
 
 enum tapir_verdict tcp_cookie_send(struct tapir *t, struct tcp_listener *l, const struct tcp_arrival *a)
 {
-	struct tcp_conn c = {.state = TCP_LISTEN, .tuning = tcp_tuning_plain(t)};	/* what the connection would be, for as long as this call */
+	/* What the connection would be, for as long as this call. It is not remembered whether the SYN asked for ECN: no. */
+	struct tcp_conn c = {.state = TCP_LISTEN, .tuning = tcp_tuning_plain(t)};
 	struct tcp_seg seg = {.src_port = a->seg.dst_port, .dst_port = a->seg.src_port, .flags = TCP_SYN | TCP_ACK, .len = 1};
 
 	tcp_take_syn(t, &c, l, a);

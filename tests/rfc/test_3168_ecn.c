@@ -200,6 +200,27 @@ START_TEST(a_syn_ack_goes_again_with_ece)
 }
 END_TEST
 
+/* RFC 3168 6.1.1: a SYN cookie has no room for it, so it must not be agreed to. */
+START_TEST(a_syn_cookie_does_not_agree)
+{
+	struct peer p;
+	const uint8_t *seq;
+
+	peer_config()->syn_cookies = 2;
+	p = listening(_i);
+	peer_sends(&p, "SEW 0:0(0) <mss 1460>");
+	peer_expects(&p, "[noecn] S. *:*(0) ack 1");
+	seq = peer_last_frame().p + 24;		/* the cookie is the ISS */
+	p.stack_iss = (uint32_t)seq[0] << 24 | (uint32_t)seq[1] << 16 | (uint32_t)seq[2] << 8 | seq[3];
+	p.snd_nxt = 1;
+	peer_sends(&p, ". 1:1(0) ack 1");
+	user_accepts(&p);
+	sends_with_ect(&p, false);
+	peer_sends(&p, "[ce] . 1:11(10) ack 11");
+	peer_expects(&p, ". 11:11(0) ack 11");
+}
+END_TEST
+
 /* RFC 3168 6.1.1, RFC 9293 figure 7: SYNs that cross ask each other; ECE of the SYN-ACKs is no congestion. */
 START_TEST(syns_that_cross_agree)
 {
@@ -543,10 +564,10 @@ START_TEST(cwr_goes_with_one_segment_when_the_driver_cuts_frames_up)
 	peer_config()->offload.tso4 = peer_config()->offload.csum = true;
 	p = agreed(_i);
 	user_sends(&p, 30 * MSS);
-	peer_expects(&p, "[ect0] . 1:14601(14600) ack 1");
+	peer_expects(&p, "[ect0] P. 1:14601(14600) ack 1");
 	peer_sends(&p, ".E 1:1(0) ack 14601");
 	peer_expects(&p, "[ect0] .W 14601:16061(1460) ack 1");
-	peer_expects(&p, "[ect0] . 16061:*(*) ack 1");
+	peer_expects(&p, "[ect0] P. 16061:*(*) ack 1");
 	peer_ignores_all(&p);
 }
 END_TEST
@@ -619,7 +640,8 @@ Suite *suite(void)
 		a_syn_ack_with_other_flags_does_not_agree, a_syn_that_timed_out_goes_again_without_asking,
 		after_the_fallback_a_late_agreement_binds_the_receiver_only, a_peer_that_falls_back_is_answered_without_ece,
 		a_plain_syn_that_came_too_late_for_an_answer_still_forbids_ect,
-		a_syn_ack_goes_again_with_ece, syns_that_cross_agree, a_retransmission_carries_no_ect,
+		a_syn_ack_goes_again_with_ece, a_syn_cookie_does_not_agree,
+		syns_that_cross_agree, a_retransmission_carries_no_ect,
 		segments_without_text_carry_no_ect, a_window_probe_carries_neither_ect_nor_cwr,
 		the_programs_tos_keeps_its_six_bits, ce_is_echoed_in_every_ack_until_cwr,
 		a_segment_with_cwr_and_ce_begins_a_new_echo, a_delayed_ack_tells_of_any_mark_that_it_covers,
