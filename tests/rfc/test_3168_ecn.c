@@ -556,6 +556,52 @@ START_TEST(a_timeout_is_told_with_cwr_on_the_first_new_text)
 }
 END_TEST
 
+/* RFC 3168 6.1.2 (SHOULD NOT): nor in the slow start after a timeout; the next ACK without it does. */
+START_TEST(an_ack_with_ece_is_no_reason_for_slow_start_to_grow)
+{
+	struct peer p = sending(_i);
+	uint32_t cwnd;
+
+	while (peer_info(&p).ca_state != TAPIR_CA_LOSS)
+		peer_until_timer(&p);
+	peer_ignores_all(&p);
+	cwnd = peer_info(&p).snd_cwnd;
+	peer_sends(&p, ".E 1:1(0) ack 1461");
+	ck_assert_uint_eq(peer_info(&p).snd_cwnd, cwnd);
+	peer_ignores_all(&p);
+	peer_sends(&p, ". 1:1(0) ack 2921");
+	ck_assert_uint_gt(peer_info(&p).snd_cwnd, cwnd);
+	peer_ignores_all(&p);
+}
+END_TEST
+
+/* RFC 3168 6.1.2, RFC 3522 3.2: the echo of a timestamp proves that nothing was lost: there is no reduction to tell of. */
+START_TEST(a_reduction_that_is_taken_back_is_not_told)
+{
+	struct peer p;
+
+	peer_config()->timestamps = true;
+	p = listening(_i);
+	peer_sends(&p, "SEW 0:0(0) <mss 1460,nop,nop,TS val 100 ecr 0>");
+	peer_expects(&p, "S.E 0:0(0) ack 1");
+	p.timestamps = true;
+	peer_sends(&p, ". 1:1(0) ack 1");
+	user_accepts(&p);
+	user_sends(&p, 6 * 1448);
+	ck_assert_uint_eq(peer_ignores_all(&p), 6);
+	peer_advance(&p, 10 * TAPIR_MS);
+	for (int i = 0; i < 3; i++)
+		peer_sends(&p, ". 1:1(0) ack 1");
+	peer_expects(&p, "[noecn] . 1:1449(1448) ack 1");
+	ck_assert_int_eq(peer_info(&p).ca_state, TAPIR_CA_RECOVERY);
+	peer_sends(&p, ". 1:1(0) ack %u <nop,nop,TS val 101 ecr 0>", 1 + 6 * 1448);	/* of what was sent first */
+	ck_assert_int_eq(peer_info(&p).ca_state, TAPIR_CA_OPEN);
+	user_sends(&p, 10);
+	peer_expects(&p, "[ect0] P. %u:%u(10) ack 1", 1 + 6 * 1448, 11 + 6 * 1448);
+	peer_sends(&p, ". 1:1(0) ack %u", 11 + 6 * 1448);
+}
+END_TEST
+
 /* RFC 3168 6.1.2: a driver that cuts a large frame up would say CWR in each piece. */
 START_TEST(cwr_goes_with_one_segment_when_the_driver_cuts_frames_up)
 {
@@ -649,6 +695,7 @@ Suite *suite(void)
 		without_agreement_marks_and_flags_mean_nothing, ece_is_answered_as_a_loss_would_be,
 		the_first_new_segment_after_a_reduction_says_cwr, one_window_is_reduced_once,
 		the_next_window_is_reduced_again, an_ack_with_ece_opens_no_window, a_fast_retransmit_is_told_with_cwr,
+		an_ack_with_ece_is_no_reason_for_slow_start_to_grow, a_reduction_that_is_taken_back_is_not_told,
 		a_timeout_is_told_with_cwr_on_the_first_new_text, cwr_goes_with_one_segment_when_the_driver_cuts_frames_up,
 		a_mark_on_any_fragment_reaches_tcp, a_mark_beside_a_fragment_that_was_not_capable_costs_the_datagram, NULL
 	});
