@@ -16,9 +16,11 @@ static void check_timers(const struct tcp_conn *c)
 {
 	for (enum tapir_tcp_timer i = 0; i < TAPIR_TIMER_COUNT; i++)
 		assert(!tcp_timer_is_armed(c, i) || (timer_armed(&c->timer) && c->timer.due_us <= tcp_timer_due(c, i)));
-	/* What is outstanding is guarded: it is acknowledged, sent again, or the connection ends. */
+	/* What is outstanding is guarded: it is acknowledged, sent again, or the connection ends. Where the window has closed while
+	 * pacing held text back, the next look finds that out. */
 	if (c->state != TCP_TIME_WAIT && seq_lt(c->snd.una, c->snd.max) && !c->is_ready)
-		assert(tcp_timer_is_armed(c, TAPIR_TIMER_RTO) || tcp_timer_is_armed(c, TAPIR_TIMER_PERSIST));
+		assert(tcp_timer_is_armed(c, TAPIR_TIMER_RTO) || tcp_timer_is_armed(c, TAPIR_TIMER_PERSIST) ||
+		       tcp_timer_is_armed(c, TAPIR_TIMER_PACE));
 	assert(!tcp_timer_is_armed(c, TAPIR_TIMER_2MSL) || c->state == TCP_TIME_WAIT);
 	assert(c->state != TCP_TIME_WAIT || tcp_timer_is_armed(c, TAPIR_TIMER_2MSL));
 }

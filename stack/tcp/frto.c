@@ -21,38 +21,56 @@ void tcp_frto_on_retransmit(struct tcp_sender *s, const struct tcp_sent *r)
 		s->frto.end = r->end;
 }
 
-/* Step 2: a new ACK. 2b asks for something new to send, else the timeout stays what it seemed to be. */
-static uint8_t after_first(struct tapir *t, struct tcp_conn *c)
+/* Step 2: a new ACK, for what went again but not for everything. */
+static uint8_t after_first(const struct tcp_conn *c)
 {
 	const struct tcp_sender *s = c->sender;
 
-	if (seq_geq(c->snd.una, s->recover) || seq_lt(c->snd.una, s->frto.end) || !tcp_has_new_segment(t, c))
-		return FRTO_OFF;
-	return FRTO_NEW;
+	return seq_geq(c->snd.una, s->recover) || seq_lt(c->snd.una, s->frto.end) ? FRTO_OFF : FRTO_NEW;
 }
 
-bool tcp_frto_on_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_delivery *d, bool duplicate)
+/* Step 3: the next ACK. 3a: the loss was real; a sender that had not tried would have a window of three segments by now. */
+static bool after_new(struct tcp_conn *c, const struct tcp_delivery *d)
+{
+	const struct tcp_sender *s = c->sender;
+
+	if (d->original && seq_leq(c->snd.una, s->recover) && seq_leq(s->rack.fack, s->recover))
+		return true;
+	if (!c->cc.ops->paces_itself)
+		c->cc.cwnd = max_u32(c->cc.cwnd, 3u * c->snd.mss);
+	return false;
+}
+
+bool tcp_frto_on_ack(struct tcp_conn *c, const struct tcp_delivery *d, bool duplicate)
 {
 	struct tcp_sender *s = c->sender;
 
 	switch (s->frto.step) {
 	case FRTO_FIRST:
 		if (d->advanced)
-			s->frto.step = after_first(t, c);
+			s->frto.step = after_first(c);
 		else if (duplicate && !c->sack_on)		/* 2.1 step 2a */
 			s->frto.step = FRTO_OFF;
 		return false;
-	case FRTO_NEW:						/* step 3 */
+	case FRTO_NEW:
 		if (!d->advanced && !d->sacked && !duplicate)
 			return false;
 		s->frto.step = FRTO_OFF;
-		return d->original && seq_leq(c->snd.una, s->recover) && seq_leq(s->rack.fack, s->recover);
+		return after_new(c, d);
 	default:
 		return false;
 	}
 }
 
-bool tcp_frto_holds(const struct tcp_sender *s)
+/* Step 2b, once output has the word: something new has left, or can; else the timeout stays what it seemed to be. */
+bool tcp_frto_holds(struct tapir *t, struct tcp_conn *c)
 {
-	return s->frto.step == FRTO_NEW;
+	struct tcp_sender *s = c->sender;
+
+	if (s->frto.step != FRTO_NEW)
+		return false;
+	if (seq_gt(c->snd.max, s->recover) || tcp_has_new_segment(t, c))
+		return true;
+	s->frto.step = FRTO_OFF;
+	return false;
 }

@@ -158,8 +158,8 @@ const char *tcp_undo_on_ack(struct tapir *t, struct tcp_conn *c, const struct tc
 /* --- frto.c --- */
 void tcp_frto_begin(struct tcp_conn *c);			/* a timeout, before the phase says so */
 void tcp_frto_on_retransmit(struct tcp_sender *s, const struct tcp_sent *r);
-bool tcp_frto_on_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_delivery *d, bool duplicate);	/* it was spurious */
-bool tcp_frto_holds(const struct tcp_sender *s);		/* what is lost waits: something new is to leave first */
+bool tcp_frto_on_ack(struct tcp_conn *c, const struct tcp_delivery *d, bool duplicate);	/* it was spurious */
+bool tcp_frto_holds(struct tapir *t, struct tcp_conn *c);	/* what is lost waits: something new is to leave first */
 
 /* --- rtt.c --- */
 void tcp_rtt_init(struct tapir *t, struct tcp_conn *c);

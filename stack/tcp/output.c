@@ -221,7 +221,7 @@ static bool plan_retransmission(struct tapir *t, struct tcp_conn *c, struct plan
 	struct tcp_sent *r = c->sender ? tcp_sent_first_lost(c->sender) : NULL;
 	uint32_t len;
 
-	if (!r || tcp_syn_unacked(c) || tcp_frto_holds(c->sender) || !(congestion_window_left(c) || c->sender->force))
+	if (!r || tcp_syn_unacked(c) || !(congestion_window_left(c) || c->sender->force) || tcp_frto_holds(t, c))
 		return false;
 	gather_lost(t, c, r);
 	len = length_again(t, c, r);

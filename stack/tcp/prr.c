@@ -2,13 +2,12 @@
  * it, ACK by ACK, in proportion to what is delivered. Owns struct tcp_sender's prr. */
 #include "internal.h"
 
-/* 6.1: all that may still be delivered in this episode, losses included. */
+/* 6.1: all that may still be delivered in this episode, losses and what this ACK has delivered included. */
 void tcp_prr_begin(struct tcp_conn *c, const struct tcp_delivery *d)
 {
 	struct tcp_sender *s = c->sender;
-	uint32_t left = tcp_flight(c) - s->sacked - min_u32(s->reno_out, tcp_flight(c) - s->sacked);
 
-	s->prr.recover_fs = max_u32(left + d->delivered, 1);
+	s->prr.recover_fs = max_u32(tcp_flight(c) - s->sacked + (c->sack_on ? d->delivered : d->acked), 1);
 	s->prr.delivered = s->prr.out = 0;
 }
 

@@ -346,7 +346,7 @@ static void ack_is_told(struct tapir *t, struct tcp_conn *c, const struct tcp_se
 	bool reducing = is_reducing(c);
 
 	judge(t, c, seg, d, duplicate);
-	d->frto = tcp_frto_on_ack(t, c, d, duplicate);
+	d->frto = tcp_frto_on_ack(c, d, duplicate);
 	move_phase(t, c, seg, d);
 	move_window(t, c, d, reducing);
 }

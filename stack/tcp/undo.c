@@ -89,12 +89,13 @@ static void put_back(struct tcp_conn *c)
 	memcpy(s->cc_priv, s->undo.priv, CC_PRIV);
 }
 
-/* RFC 4015 3.1 step 9: the window as it was is a threshold; it is not filled at once, as the ACKs that clocked it are gone. */
+/* RFC 4015 3.1 step 9: the window as it was is a threshold; it is not filled at once, as the ACKs that clocked it are gone. When
+ * nothing is outstanding the initial window may leave, as after any pause (RFC 5681 4.1). */
 static void avoid_burst(struct tapir *t, struct tcp_conn *c, uint32_t cwnd_now, uint32_t acked)
 {
-	uint32_t limit = tcp_pipe(c) + min_u32(acked, c->snd.mss * (uint32_t)t->cfg.initial_window);
+	uint32_t burst = c->snd.mss * (uint32_t)t->cfg.initial_window;
+	uint32_t limit = max_u32(tcp_flight(c) ? tcp_pipe(c) + min_u32(acked, burst) : burst, cwnd_now);
 
-	limit = max_u32(max_u32(limit, cwnd_now), c->snd.mss);
 	if (c->cc.ops->paces_itself || c->cc.cwnd <= limit)
 		return;
 	c->cc.ssthresh = max_u32(c->cc.ssthresh, c->cc.cwnd);

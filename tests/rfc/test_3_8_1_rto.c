@@ -93,8 +93,8 @@ START_TEST(the_rto_lies_between_its_two_limits)
 }
 END_TEST
 
-/* RFC 6298 2.3, 3: one segment of a flight is timed, and its sample ends with its ACK. */
-START_TEST(one_segment_of_a_flight_is_timed)
+/* RFC 6298 2.3, 3: each segment is timed; of those that one ACK covers, the one that had waited longest is the sample. */
+START_TEST(the_segment_that_waited_longest_is_the_sample)
 {
 	struct peer p = established_in(_i, 100 * TAPIR_MS);
 
@@ -184,7 +184,8 @@ START_TEST(each_timeout_sends_the_earliest_segment_again_and_doubles_the_rto_up_
 }
 END_TEST
 
-/* RFC 6298 5.1 to 5.3: text that follows does not move the timer; an ACK of new text restarts it; the last one stops it. */
+/* RFC 6298 5.1 to 5.3: text that follows does not move the timer; an ACK of new text restarts it (as there are four segments,
+ * RFC 7765 4 does not change that); the last one stops it. */
 START_TEST(the_timer_runs_from_the_last_new_ack_and_ends_with_the_last_text)
 {
 	struct peer p = established(_i);
@@ -193,13 +194,15 @@ START_TEST(the_timer_runs_from_the_last_new_ack_and_ends_with_the_last_text)
 	user_sends(&p, 10);
 	peer_expects(&p, "P. 1:11(10) ack 1");
 	peer_advance(&p, 150 * TAPIR_MS);
-	user_sends(&p, 10);
-	peer_expects(&p, "P. 11:21(10) ack 1");		/* the timer stays at 200 ms */
+	for (uint32_t at = 11; at < 51; at += 10) {
+		user_sends(&p, 10);
+		peer_expects(&p, "P. %u:%u(10) ack 1", at, at + 10);	/* the timer stays at 200 ms */
+	}
 	peer_sends(&p, ". 1:1(0) ack 1");		/* nothing new: it stays */
 	peer_advance(&p, 40 * TAPIR_MS);
 	peer_sends(&p, ". 1:1(0) ack 11");		/* from here: 10 ms before it was due */
-	sends_after(&p, peer_info(&p).rto_us, "P. 11:21(10) ack 1");
-	peer_sends(&p, ". 1:1(0) ack 21");
+	sends_after(&p, peer_info(&p).rto_us, "P. 11:51(40) ack 1");
+	peer_sends(&p, ". 1:1(0) ack 51");
 	peer_advance(&p, 100 * TAPIR_SEC);
 	peer_expects_nothing(&p);
 	ck_assert_uint_eq(peer_usage(&p).timers, 0);
@@ -415,7 +418,7 @@ Suite *suite(void)
 		the_first_sample_sets_the_rto_to_three_times_the_rtt,
 		later_samples_are_smoothed,
 		the_rto_lies_between_its_two_limits,
-		one_segment_of_a_flight_is_timed,
+		the_segment_that_waited_longest_is_the_sample,
 		a_retransmitted_segment_gives_no_sample,
 		a_new_sample_ends_the_back_off,
 		a_timestamp_echo_gives_a_sample_of_a_retransmission,

@@ -1,5 +1,6 @@
-/* test_3_8_2_congestion.c: congestion control (RFC 9293 3.8.2): slow start, congestion avoidance, fast retransmit and fast
- * recovery of RFC 5681 3.2, NewReno's partial acknowledgments of RFC 6582 3.2. Numbers are in segments of 1460 bytes. */
+/* test_3_8_2_congestion.c: congestion control (RFC 9293 3.8.2): slow start, congestion avoidance, fast retransmit of RFC 5681
+ * 3.2, fast recovery without SACK: NewReno's partial acknowledgments of RFC 6582 3.2 with the window of RFC 9937 (PRR), which
+ * takes the place of RFC 5681's inflation. Numbers are in segments of 1460 bytes. */
 #include "tests/support/peer.h"
 
 #define MSS 1460u
@@ -153,7 +154,7 @@ START_TEST(after_a_timeout_slow_start_up_to_ssthresh_then_congestion_avoidance)
 	expects_segments(&p, 0, 1);
 	ck_cwnd(&p, 1);
 	ck_ssthresh(&p, 5);
-	acks(&p, 1);
+	peer_sends(&p, ". 1:1(0) ack %u win %u", END(1), 9 * MSS);	/* nothing new: no F-RTO (RFC 5682 2.1 step 2b) */
 	expects_segments(&p, 1, 2);
 	acks(&p, 3);
 	expects_segments(&p, 3, 4);
@@ -238,14 +239,15 @@ START_TEST(duplicate_acks_let_nothing_beyond_the_receivers_window)
 END_TEST
 
 /* RFC 9293 3.8.2; RFC 5681 3.2 steps 2 and 3: the third duplicate ACK sends the missing segment at once; ssthresh is half
- * the flight, without what limited transmit added, and cwnd three segments more. */
+ * the flight, without what limited transmit added. RFC 9937 6.2: of twelve segments one is lost and three have left, so eight
+ * are in the network, and cwnd has room for the retransmission. */
 START_TEST(the_third_duplicate_ack_sends_the_lost_segment_again)
 {
 	struct peer p = in_fast_recovery(_i);
 
 	ck_assert_why(&p, "RFC 5681 3.2");
 	ck_ssthresh(&p, 5);
-	ck_cwnd(&p, 8);
+	ck_cwnd(&p, 8 + 1);
 }
 END_TEST
 
@@ -264,42 +266,45 @@ START_TEST(two_duplicate_acks_send_nothing_again)
 }
 END_TEST
 
-/* RFC 5681 3.2 steps 4 and 5: each further duplicate ACK inflates cwnd by a segment, and new ones go when it allows. */
-START_TEST(in_fast_recovery_each_duplicate_ack_inflates_cwnd)
+/* RFC 5681 3.2 steps 4 and 5; RFC 9937 6.2: each further duplicate ACK says that a segment has left the network. While more than
+ * ssthresh is in it, five leave for twelve that have, and the retransmission was one of them; from then on one for one. */
+START_TEST(in_fast_recovery_duplicate_acks_let_new_segments_go_in_proportion)
 {
+	static const uint32_t leave[] = {0, 0, 0, 0, 1, 1, 1, 1};	/* for the fourth to the eleventh */
 	struct peer p = in_fast_recovery(_i);
+	uint32_t next = 12;
 
-	for (uint32_t i = 9; i <= 12; i++) {	/* 12 segments are in flight */
+	for (size_t i = 0; i < sizeof leave / sizeof leave[0]; i++) {
 		acks(&p, 0);
-		ck_cwnd(&p, i);
-		peer_expects_nothing(&p);
+		expects_segments(&p, next, leave[i]);
+		next += leave[i];
 	}
-	acks(&p, 0);
-	expects_segments(&p, 12, 1);
-	acks(&p, 0);
-	expects_segments(&p, 13, 1);
 	ck_assert_uint_eq(peer_info(&p).total_retrans, 1);
+	ck_cwnd(&p, 5);			/* which is ssthresh, one round trip later */
 }
 END_TEST
 
-/* RFC 5681 3.2 step 6; RFC 6582 3.2 step 3: the ACK of all that was sent before ends recovery: cwnd is at most ssthresh, and no
- * burst leaves. */
-START_TEST(a_full_ack_ends_fast_recovery_and_deflates_cwnd)
+/* RFC 5681 3.2 step 6; RFC 6582 3.2 step 3 (2); RFC 9937 6.4: the ACK of all that was sent before ends recovery: cwnd is
+ * ssthresh, and congestion avoidance goes on from there. */
+START_TEST(a_full_ack_ends_fast_recovery_with_cwnd_at_ssthresh)
 {
 	struct peer p = in_fast_recovery(_i);
 
 	acks(&p, 12);
-	ck_cwnd(&p, 2);			/* nothing is in flight: max(FlightSize, SMSS) + SMSS */
+	ck_cwnd(&p, 5);
 	ck_ssthresh(&p, 5);
-	expects_segments(&p, 12, 2);
-	acks(&p, 13);
-	ck_cwnd(&p, 3);			/* slow start again, up to ssthresh */
-	expects_segments(&p, 14, 2);
+	expects_segments(&p, 12, 5);
+	acks(&p, 16);
+	ck_cwnd(&p, 5);
+	expects_segments(&p, 17, 4);
+	acks(&p, 17);
+	ck_cwnd(&p, 6);
+	expects_segments(&p, 21, 2);
 }
 END_TEST
 
-/* RFC 6582 3.2 step 3: a partial ACK shows the next hole, which is filled at once, once, without waiting for duplicates; cwnd
- * shrinks by what was acknowledged less one segment. */
+/* RFC 6582 3.2 step 3: a partial ACK shows the next hole, which is filled at once, once, without waiting for duplicates. What
+ * the duplicate ACKs have counted the partial ACK does not deliver again (RFC 9937 6.2). */
 START_TEST(a_partial_ack_sends_the_next_hole)
 {
 	struct peer p = in_fast_recovery(_i);
@@ -308,23 +313,22 @@ START_TEST(a_partial_ack_sends_the_next_hole)
 	peer_expects(&p, ". %u:%u(1460) ack 1", END(4), END(5));
 	ck_assert_why(&p, "RFC 6582 3.2");
 	peer_expects_nothing(&p);
-	ck_cwnd(&p, 8 - 4 + 1);
-	acks(&p, 4);			/* still in recovery: a duplicate inflates */
-	ck_cwnd(&p, 6);
+	acks(&p, 4);			/* eight are in the network, three more than ssthresh, and one has left it */
 	peer_expects_nothing(&p);
 	acks(&p, 7);
 	peer_expects(&p, ". %u:%u(1460) ack 1", END(7), END(8));
 	peer_expects_nothing(&p);
+	ck_cwnd(&p, 5);
 	acks(&p, 12);
-	ck_cwnd(&p, 2);
-	expects_segments(&p, 12, 2);
+	ck_cwnd(&p, 5);
+	expects_segments(&p, 12, 5);
 	ck_assert_uint_eq(peer_info(&p).total_retrans, 3);
 }
 END_TEST
 
-/* RFC 6582 3.2 step 3: the retransmission timer is restarted by the first partial ACK only, so that many losses in one window
- * end in a timeout rather than in one retransmission a round trip. */
-START_TEST(only_the_first_partial_ack_restarts_the_timer)
+/* RFC 6298 5.3: each new ACK restarts the retransmission timer, a partial one, too: RFC 6582 4 calls it Slow-but-Steady (recovery.c
+ * says why it deviates from 3.2 step 3). */
+START_TEST(each_partial_ack_restarts_the_timer)
 {
 	struct peer p = in_fast_recovery(_i);
 	usec_t rto = peer_info(&p).rto_us, start;
@@ -337,7 +341,7 @@ START_TEST(only_the_first_partial_ack_restarts_the_timer)
 	acks(&p, 4);
 	peer_expects(&p, ". %u:%u(1460) ack 1", END(4), END(5));
 	peer_until_timer(&p);
-	ck_assert_uint_eq(peer_now(&p) - start, rto);
+	ck_assert_uint_eq(peer_now(&p) - start, rto / 2 + rto);
 	peer_expects(&p, ". %u:%u(1460) ack 1", END(4), END(5));
 	ck_assert_why(&p, "RFC 6298 5.4");
 	ck_cwnd(&p, 1);
@@ -456,10 +460,10 @@ Suite *suite(void)
 		duplicate_acks_let_nothing_beyond_the_receivers_window,
 		the_third_duplicate_ack_sends_the_lost_segment_again,
 		two_duplicate_acks_send_nothing_again,
-		in_fast_recovery_each_duplicate_ack_inflates_cwnd,
-		a_full_ack_ends_fast_recovery_and_deflates_cwnd,
+		in_fast_recovery_duplicate_acks_let_new_segments_go_in_proportion,
+		a_full_ack_ends_fast_recovery_with_cwnd_at_ssthresh,
 		a_partial_ack_sends_the_next_hole,
-		only_the_first_partial_ack_restarts_the_timer,
+		each_partial_ack_restarts_the_timer,
 		after_a_timeout_duplicate_acks_of_the_old_flight_start_no_fast_retransmit,
 		acks_with_text_or_another_window_are_no_duplicates,
 		after_an_idle_time_sending_starts_with_the_initial_window,
