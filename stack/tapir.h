@@ -322,7 +322,6 @@ struct tapir_config {
 					 * sndbuf for each connection (see stack/tcp/orphan.c) */
 	uint16_t initial_window;	/* segments; default 10 (RFC 6928) */
 	enum tapir_cc congestion;	/* default TAPIR_CC_CUBIC; TAPIR_TCP_CONGESTION sets it for one socket */
-	bool pacing;			/* window controllers are paced, too (BBR always is); default no, see pace.c */
 	usec_t delack_us;		/* delayed ACK; 0: acknowledge each segment at once; default 40 ms (RFC 9293 3.8.6.3) */
 	uint16_t quickacks;		/* the first so many segments of a connection are acknowledged at once; default 16 */
 	usec_t cork_us;			/* TCP_CORK holds a short segment at most so long; default 200 ms (as Linux) */

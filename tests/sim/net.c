@@ -41,7 +41,7 @@ static const char usage[] =
 	"  --stagger TIME     the next one starts so much later (0)\n"
 	"  --rate RATE        of the bottleneck (20mbit)\n"
 	"  --queue BYTES      in front of it (what it and the longest RTT hold)\n"
-	"  --codel, --ecn     that queue is managed (RFC 8289 5); and marks who knows ECN\n"
+	"  --codel, --ecn     that queue is managed (RFC 8289 5); and marks, and all know ECN\n"
 	"  --loss P, --burst P:FRAMES, --reorder P, --duplicate P, --corrupt P, --jitter TIME\n"
 	"  --mtu BYTES        of all links (1500)\n"
 	"  --down AT:TIME     the bottleneck fails for so long\n"
@@ -212,6 +212,7 @@ static void plan_line(struct sim_plan *p, const struct scenario *c)
 
 	*line = c->line;
 	line->seed = p->seed;
+	line->delay_us = c->rtt_count == 1 ? c->rtt_us[0] / 2 : 0;
 	if (c->queue_bdp > 0)
 		line->queue_bytes = (uint32_t)(c->queue_bdp * bytes_under_way(c));
 	if (!c->down_for_us)
@@ -241,7 +242,8 @@ static void plan_scenario(struct sim_plan *p, const struct scenario *c, uint64_t
 	for (uint32_t i = 0; i < p->nodes; i++) {
 		p->net.at[i] = i >= pairs;
 		plan_stack(p, (int)i, buffer, (c->flows + pairs - 1) / pairs);
-		if (i < pairs)		/* so flows of one pair have the same */
+		p->cfg[i].ecn = c->line.mark ? TAPIR_ECN_ON : TAPIR_ECN_IF_ASKED;
+		if (i < pairs && c->rtt_count > 1)	/* so flows of one pair have the same */
 			p->net.access[i].delay_us = c->rtt_us[i % c->rtt_count] / 2;
 	}
 	for (uint32_t i = 0; i < c->flows; i++)

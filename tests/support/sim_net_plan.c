@@ -181,6 +181,7 @@ void sim_net_plan_make(struct sim_plan *p, uint64_t seed)
 	plan_net(p, &r);
 	for (int node = 0; node < p->nodes; node++) {
 		sim_plan_stack(p, &r, node, true);
+		p->cfg[node].ecn = (uint8_t)(p->cfg[node].seed[1] % (TAPIR_ECN_IF_ASKED + 1));	/* as sim_plan_stack draws */
 		p->cfg[node].msl_us = sim_between(&r, 15, 30) * TAPIR_SEC;
 		p->cfg[node].syn_retries = p->cfg[node].synack_retries = p->cfg[node].keepalive_probes = RETRIES;
 		p->cfg[node].retries2 = p->cfg[node].orphan_retries = RETRIES;
