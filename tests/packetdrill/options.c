@@ -27,6 +27,7 @@ static const struct { int level, name; enum tapir_opt opt; } numbers[] = {
 	{SOL_SOCKET, SO_SNDBUF, TAPIR_SO_SNDBUF}, {SOL_SOCKET, SO_RCVBUF, TAPIR_SO_RCVBUF},
 	{IPPROTO_IP, IP_TTL, TAPIR_IP_TTL}, {IPPROTO_IP, IP_TOS, TAPIR_IP_TOS},
 	{IPPROTO_TCP, TCP_NODELAY, TAPIR_TCP_NODELAY}, {IPPROTO_TCP, TCP_MAXSEG, TAPIR_TCP_MAXSEG},
+	{IPPROTO_TCP, TCP_FASTOPEN, TAPIR_TCP_FASTOPEN}, {IPPROTO_TCP, TCP_FASTOPEN_CONNECT, TAPIR_TCP_FASTOPEN_CONNECT},
 };
 
 /* What a kernel is told about its own affairs, without effect on anything that a script could see here. */
@@ -57,15 +58,25 @@ static int check(int result) { return result < 0 ? drill_fail(drill_errno(result
  * scripts see all of it; of the receive buffer about half becomes window, which is what was asked for. */
 static int doubled(int size) { return size > INT32_MAX / 2 ? INT32_MAX : 2 * size; }
 
-static int set_linger(struct drill *d, tapir_sd sd, const void *value, socklen_t len)
+static int set_linger(struct drill *d, tapir_sd sd, struct span value)
 {
 	struct linger l;
 
-	if (len < sizeof l)
+	if (value.n < sizeof l)
 		return drill_fail(EINVAL);
-	memcpy(&l, value, sizeof l);
+	memcpy(&l, value.p, sizeof l);
 	/* The stack never blocks in close(): a linger of some seconds is the ordinary close. */
 	return check(tapir_setsockopt(d->t, sd, TAPIR_SO_LINGER, l.l_onoff && !l.l_linger ? 0 : -1));
+}
+
+static int set_congestion(struct drill *d, tapir_sd sd, struct span name)
+{
+	char text[16] = "";
+	int cc;
+
+	memcpy(text, name.p, name.n < sizeof text ? name.n : sizeof text - 1);
+	cc = tapir_cc_parse(text);
+	return cc < 0 ? drill_fail(ENOENT) : check(tapir_setsockopt(d->t, sd, TAPIR_TCP_CONGESTION, cc));
 }
 
 static int set_in(struct drill *d, int fd, const struct which *o, struct span value)
@@ -78,7 +89,12 @@ static int set_in(struct drill *d, int fd, const struct which *o, struct span va
 	if (h->kind != DRILL_SOCKET)
 		return drill_fail(ENOTSOCK);
 	if (o->level == SOL_SOCKET && o->name == SO_LINGER)
-		return set_linger(d, h->sd, value.p, (socklen_t)value.n);
+		return set_linger(d, h->sd, value);
+	if (o->level == IPPROTO_TCP && o->name == TCP_CONGESTION)
+		return set_congestion(d, h->sd, value);
+	drill_reconfigure(d);
+	if (opt == TAPIR_TCP_FASTOPEN_CONNECT && !(d->settings.config.fastopen & TAPIR_FASTOPEN_CLIENT))
+		return drill_fail(EOPNOTSUPP);
 	if (is_hint(o))
 		return 0;
 	if (opt < 0)
@@ -146,6 +162,8 @@ static void fill_info(const struct tapir_tcp_info *i, struct tcp_info *l)
 		.tcpi_total_retrans = i->total_retrans,
 		.tcpi_notsent_bytes = i->notsent,
 	};
+	if (i->syn_data)
+		l->tcpi_options |= TCPI_OPT_SYN_DATA;
 	l->tcpi_snd_wscale = i->snd_wscale & 15u;
 	l->tcpi_rcv_wscale = i->rcv_wscale & 15u;
 }
