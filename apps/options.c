@@ -8,7 +8,7 @@
 
 enum {
 	OPT_TAP = 256, OPT_ADDR, OPT_GATEWAY, OPT_MAC, OPT_MTU, OPT_UP, OPT_CAPTURE, OPT_TRACE, OPT_LOSS, OPT_DELAY,
-	OPT_REORDER, OPT_DUPLICATE, OPT_CORRUPT, OPT_RATE, OPT_SEED, OPT_CC
+	OPT_REORDER, OPT_DUPLICATE, OPT_CORRUPT, OPT_RATE, OPT_SEED, OPT_CC, OPT_ECN
 };
 
 const struct option_line common_options[] = {
@@ -19,6 +19,7 @@ const struct option_line common_options[] = {
 	{ OPT_MTU, "mtu", "BYTES", "the IP MTU (the interface's, mostly 1500)" },
 	{ OPT_UP, "up", "ADDR/LEN", "give the kernel this address on the TAP, and bring it up" },
 	{ OPT_CC, "cc", "NAME", "congestion control: newreno, cubic or bbr (cubic)" },
+	{ OPT_ECN, "ecn", "WHEN", "marks of congestion instead of losses: on, off, or when asked by the peer (asked)" },
 	{ OPT_CAPTURE, "capture", "FILE", "write every frame to a pcap file" },
 	{ OPT_TRACE, "trace", "[FILE]", "print one line a frame to standard error, or to FILE" },
 	{ OPT_LOSS, "loss", "P", "lose this part of the frames: 1% or 0.01" },
@@ -35,7 +36,8 @@ static const char part[] = "a part of the frames, such as 1% or 0.01, at most 10
 
 void options_default(struct options *o)
 {
-	*o = (struct options){ .tap = "tap0", .addr = tapir_ipv4(10, 0, 0, 2), .prefix_len = 24, .congestion = TAPIR_CC_CUBIC };
+	*o = (struct options){ .tap = "tap0", .addr = tapir_ipv4(10, 0, 0, 2), .prefix_len = 24, .congestion = TAPIR_CC_CUBIC,
+				.ecn = TAPIR_ECN_IF_ASKED };
 }
 
 bool options_faulty(const struct options *o)
@@ -82,6 +84,17 @@ static const char *set_gateway(struct options *o, const char *value)
 	return NULL;
 }
 
+static const char *set_ecn(struct options *o, const char *value)
+{
+	static const char *const words[] = { [TAPIR_ECN_OFF] = "off", [TAPIR_ECN_ON] = "on", [TAPIR_ECN_IF_ASKED] = "asked" };
+	for (uint8_t i = 0; i < 3; i++)
+		if (strcmp(value, words[i]) == 0) {
+			o->ecn = i;
+			return NULL;
+		}
+	return "on, off or asked";
+}
+
 static const char *set_congestion(struct options *o, const char *value)
 {
 	int cc = tapir_cc_parse(value);
@@ -111,6 +124,8 @@ const char *options_set(struct options *o, int id, const char *value)
 		return value_host(value, &o->up_addr, &o->up_prefix_len) ? NULL : host;
 	case OPT_CC:
 		return set_congestion(o, value);
+	case OPT_ECN:
+		return set_ecn(o, value);
 	case OPT_CAPTURE:
 		o->capture = value;
 		return *value ? NULL : "the name of a file";

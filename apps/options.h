@@ -15,6 +15,7 @@ struct options {
 	struct tapir_addr up_addr;	/* the kernel's address on the TAP, to be set; any: leave the interface alone */
 	uint8_t up_prefix_len;
 	enum tapir_cc congestion;
+	uint8_t ecn;			/* TAPIR_ECN_... */
 	const char *capture;		/* file; NULL: none */
 	bool trace;
 	const char *trace_file;		/* NULL: standard error */

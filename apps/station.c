@@ -138,6 +138,7 @@ static void configure(struct tapir_config *c, const struct options *o)
 	c->prefix_len = o->prefix_len;
 	c->gateway = o->gateway;
 	c->congestion = o->congestion;
+	c->ecn = o->ecn;
 	/* One address, one link address, run after run: neighbours' ARP caches stay true. */
 	c->mac[0] = 0x02;
 	c->mac[1] = 't';

@@ -66,6 +66,7 @@ void driver_open_pair(struct driver *ends[2], uint16_t mtu, struct tapir_offload
 struct fault_config {		/* both directions, each with its own queue; all zero: a perfect link */
 	double loss, duplicate, corrupt, reorder;	/* probabilities 0..1 for each frame */
 	double burst_loss, burst_frames;	/* this part of the frames is lost, too, but in bursts of so many on average */
+	usec_t burst_idle_us;		/* a burst is over when nothing came for so long; 0: however long */
 	usec_t delay_us, jitter_us;	/* each frame: delay plus 0..jitter; jitter alone does not reorder */
 	uint64_t rate_bps;		/* bits a second; 0: unlimited */
 	uint32_t queue_bytes;		/* behind the rate limit, drop-tail; 0: 256 KiB */

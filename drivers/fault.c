@@ -52,7 +52,7 @@ static void enqueue(struct fault *f, struct fault_lane *lane, struct packet *p, 
 
 /* Gilbert's channel: in its bad state everything is lost. The chances to enter and to leave that state follow from how much
  * is lost there and from how long it lasts. */
-static bool lost_in_a_burst(const struct fault *f, struct fault_lane *lane)
+static bool lost_in_a_burst(const struct fault *f, struct fault_lane *lane, usec_t now_us)
 {
 	double leave, enter;
 
@@ -60,6 +60,9 @@ static bool lost_in_a_burst(const struct fault *f, struct fault_lane *lane)
 		return false;
 	leave = f->cfg.burst_frames > 1 ? 1 / f->cfg.burst_frames : 1;
 	enter = leave * f->cfg.burst_loss / (1 - f->cfg.burst_loss);
+	if (f->cfg.burst_idle_us && now_us - lane->burst_us > f->cfg.burst_idle_us)
+		lane->bad = false;
+	lane->burst_us = now_us;
 	lane->bad = lane->bad ? !fault_chance(lane, leave) : fault_chance(lane, enter);
 	return lane->bad;
 }
@@ -86,7 +89,7 @@ static void meet_fate(struct fault *f, struct fault_lane *lane, struct packet *p
 	bool corrupt = fault_chance(lane, f->cfg.corrupt);
 	struct packet *copy = NULL;
 
-	lose |= lost_in_a_burst(f, lane);
+	lose |= lost_in_a_burst(f, lane, now_us);
 	if (p && !f->cfg.down && stopped_by_mtu(f, lane, p, now_us)) {
 		free(p);
 		return;

@@ -45,6 +45,7 @@ void fault_queue_free(struct fault_queue *q);
 struct fault_lane {
 	uint64_t random;
 	bool bad;			/* inside a burst of losses */
+	usec_t burst_us;		/* when a frame last met it */
 	struct fault_queue queue;
 	struct packet **heap;		/* what is under way, by due_us, order */
 	size_t count, room;

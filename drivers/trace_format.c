@@ -156,6 +156,9 @@ static void put_options(struct line *l, struct span list, uint32_t sack_base)
 		put(l, ">");
 }
 
+/* packetdrill's words for the ECN field. */
+static const char *const ecn_names[] = {"[noecn]", "[ect1]", "[ect0]", "[ce]"};
+
 static void format_tcp(struct line *l, const struct trace_options *how, const struct ipv4_header *ip, struct span s)
 {
 	uint32_t seq_base = how->relative ? how->seq_base : 0, ack_base = how->relative ? how->ack_base : 0;
@@ -172,6 +175,8 @@ static void format_tcp(struct line *l, const struct trace_options *how, const st
 		put_route(l, ip, seg.src_port, seg.dst_port);
 		put(l, " ");
 	}
+	if (ip->tos & IP_ECN_MASK)
+		put(l, "%s ", ecn_names[ip->tos & IP_ECN_MASK]);
 	seq = seg.seq.n - seq_base;
 	put_flags(l, seg.flags);
 	put(l, " %" PRIu32 ":%" PRIu32 "(%zu)", seq, seq + (uint32_t)seg.text.n, seg.text.n);

@@ -7,6 +7,7 @@ static void defaults_of_memory(struct tapir_config *c)
 {
 	c->max_sockets = 1024;
 	c->max_conns = 4096;
+	c->tcp_tunings = 256;
 	c->small_frames = 4096;
 	c->large_frames = 128;
 }
@@ -47,16 +48,21 @@ static void defaults_of_tcp(struct tapir_config *c)
 	c->retries1 = 3;
 	c->retries2 = 15;
 	c->orphan_retries = 8;
+	c->orphan_us = 600 * TAPIR_SEC;
 	c->initial_window = 10;
 	c->congestion = TAPIR_CC_CUBIC;
 	c->delack_us = 40 * TAPIR_MS;
 	c->quickacks = 16;
-	c->timestamps = c->sack = c->tlp = c->window_scale = c->nagle = true;
+	c->cork_us = 200 * TAPIR_MS;
+	c->ecn = TAPIR_ECN_IF_ASKED;
+	c->timestamps = c->sack = c->dsack = c->tlp = c->window_scale = c->nagle = true;
 	c->keepalive_idle_us = 7200 * TAPIR_SEC;
 	c->keepalive_interval_us = 75 * TAPIR_SEC;
 	c->keepalive_probes = 9;
 	c->fin_wait_2_us = 60 * TAPIR_SEC;
 	c->challenge_acks = 1000;
+	c->challenge_interval_us = 500 * TAPIR_MS;
+	c->rfc1337 = true;
 	c->syn_cookies = 1;
 	c->fastopen = TAPIR_FASTOPEN_CLIENT;
 	c->fastopen_peers = 64;
@@ -87,7 +93,7 @@ static bool times_are_possible(const struct tapir_config *c)
 	const usec_t most = 366 * 86400 * TAPIR_SEC;
 	const usec_t times[] = {c->arp_reachable_us, c->arp_retry_us, c->arp_probe_us, c->reass_timeout_us, c->pmtu_timeout_us,
 				c->msl_us, c->rto_max_us, c->keepalive_idle_us, c->keepalive_interval_us, c->fin_wait_2_us,
-				c->fastopen_retry_us};
+				c->fastopen_retry_us, c->challenge_interval_us, c->orphan_us};
 
 	for (size_t i = 0; i < sizeof times / sizeof times[0]; i++)
 		if (times[i] > most)
@@ -102,9 +108,10 @@ static bool counts_are_possible(const struct tapir_config *c)
 {
 	const uint32_t most = 1u << 24;
 
-	return c->max_sockets && c->max_sockets <= most && c->max_conns && c->max_conns <= most && c->small_frames >= 16 &&
-	       c->small_frames <= most && c->large_frames >= 2 && c->large_frames <= 1u << 20 && c->arp_entries &&
-	       c->arp_tries && c->reass_max <= 256 && c->icmp_rate <= 1000000 && c->icmp_burst <= 1000000;
+	return c->max_sockets && c->max_sockets <= most && c->max_conns && c->max_conns <= most &&
+	       c->tcp_tunings <= most && c->small_frames >= 16 && c->small_frames <= most && c->large_frames >= 2 &&
+	       c->large_frames <= 1u << 20 && c->arp_entries && c->arp_tries && c->reass_max <= 256 &&
+	       c->icmp_rate <= 1000000 && c->icmp_burst <= 1000000;
 }
 
 static bool tcp_is_possible(const struct tapir_config *c)
@@ -113,7 +120,8 @@ static bool tcp_is_possible(const struct tapir_config *c)
 
 	return c->sndbuf >= 1024 && c->sndbuf <= most && c->rcvbuf >= 1024 && c->rcvbuf <= most && c->backlog &&
 	       c->port_first && c->port_first <= c->port_last && c->initial_window &&
-	       (unsigned)c->congestion < TAPIR_CC_COUNT && c->isn >= -1 && c->isn <= UINT32_MAX && c->syn_cookies <= 2;
+	       (unsigned)c->congestion < TAPIR_CC_COUNT && c->isn >= -1 && c->isn <= UINT32_MAX && c->syn_cookies <= 2 &&
+	       c->ecn <= TAPIR_ECN_IF_ASKED && c->cork_us && c->cork_us <= TAPIR_SEC;
 }
 
 bool config_is_possible(const struct tapir_config *c)

@@ -155,5 +155,6 @@ void tapir_usage(const struct tapir *t, struct tapir_usage *usage)
 		.large_frames = t->frames.large.used, .large_frames_max = t->frames.large.count,
 		.arp = arp_count(t), .arp_max = t->cfg.arp_entries,
 		.reass = reass_count(t), .reass_max = t->cfg.reass_max,
+		.tcp_tunings = t->tcp->tunings.used, .tcp_tunings_max = t->cfg.tcp_tunings,
 		.time_wait = t->tcp->time_wait_count, .timers = t->wheel.armed};
 }

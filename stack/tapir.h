@@ -127,6 +127,7 @@ const char *tapir_errname(int error);		/* "EAGAIN" */
 	X(DROP_FRAG_RANGE, "fragment reaches past 65535 bytes, or is empty (RFC 791 3.2)") \
 	X(DROP_FRAG_ALIGN, "fragment with more to come is not a multiple of 8 bytes (RFC 791 3.2)") \
 	X(DROP_FRAG_OVERLAP, "fragment overlaps another with different extent: the datagram is given up (RFC 5722 in spirit)") \
+	X(DROP_FRAG_ECN, "fragments of one datagram disagree: one is marked CE, another not ECN-capable (RFC 3168 5.3)") \
 	X(DROP_FRAG_LIMIT, "too many datagrams in reassembly, or too many fragments in one") \
 	X(DROP_FRAG_TIMEOUT, "reassembly took too long: time exceeded (RFC 1122 3.3.2)") \
 	X(DROP_ICMP_SHORT, "shorter than an ICMP header") \
@@ -154,6 +155,7 @@ const char *tapir_errname(int error);		/* "EAGAIN" */
 	X(DROP_TCP_COOKIE, "ACK in LISTEN while SYN cookies are out, but of none that is ours and fresh: RST (RFC 4987 3.6)") \
 	X(DROP_TCP_LISTEN_NO_SYN, "segment in LISTEN without SYN, ACK or RST (RFC 9293 3.10.7.2 fourth)") \
 	X(DROP_TCP_BACKLOG, "SYN queue or accept queue is full: the peer will try again") \
+	X(DROP_TCP_DEFER_ACCEPT, "ACK of our SYN without text, where the listener waits for text (TCP_DEFER_ACCEPT)") \
 	X(DROP_TCP_SYN_SENT_ACK, "ACK in SYN-SENT is not for our SYN: RST (RFC 9293 3.10.7.3 first)") \
 	X(DROP_TCP_SYN_SENT_RST, "RST in SYN-SENT without an acceptable ACK (RFC 9293 3.10.7.3 second; RFC 5961 3.2)") \
 	X(DROP_TCP_SYN_SENT_NO_SYN, "segment in SYN-SENT with neither SYN nor RST (RFC 9293 3.10.7.3 fifth)") \
@@ -188,9 +190,10 @@ enum tapir_tcp_state {
 };
 const char *tapir_tcp_state_name(enum tapir_tcp_state s);	/* "SYN-RECEIVED", as the RFC writes it */
 
-enum tapir_tcp_timer {		/* the logical timers of one connection */
+enum tapir_tcp_timer {		/* the logical timers of one connection; FIN_WAIT_2: an orphan's, there and before */
 	TAPIR_TIMER_RTO, TAPIR_TIMER_PERSIST, TAPIR_TIMER_DELACK, TAPIR_TIMER_KEEPALIVE, TAPIR_TIMER_FIN_WAIT_2,
 	TAPIR_TIMER_2MSL,
+	TAPIR_TIMER_USER,	/* the user timeout (RFC 9293 3.10.8) */
 	TAPIR_TIMER_TLP,	/* tail loss probe (RFC 8985 7) */
 	TAPIR_TIMER_REO,	/* the reordering window (RFC 8985 6.3) */
 	TAPIR_TIMER_PACE,	/* the next frame may leave */
@@ -220,6 +223,7 @@ enum tapir_event_kind {
 	TAPIR_EV_RETRANSMIT,	/* u.segment; why says what gave it up for lost */
 	TAPIR_EV_CC,		/* cwnd, ssthresh or RTT changed: u.cc */
 	TAPIR_EV_WINDOW,	/* the send window changed: u.window */
+	TAPIR_EV_ECN,		/* marks of congestion arrived, or were answered (RFC 3168 6.1.3): u.ecn */
 	TAPIR_EV_ARP		/* a neighbour's state changed: u.arp */
 };
 struct tapir_event {
@@ -234,6 +238,7 @@ struct tapir_event {
 		struct { enum tapir_tcp_timer timer; usec_t due_us; } timer;
 		struct { uint32_t cwnd, ssthresh, flight, srtt_us, rttvar_us, rto_us; } cc;
 		struct { uint32_t wnd, una, nxt; } window;
+		struct { bool on, echo; uint32_t ce_in; } ecn;	/* agreed; ACKs say ECE; segments that came with CE */
 		struct { struct tapir_addr addr; uint8_t mac[6]; bool reachable; } arp;
 	} u;
 };
@@ -255,6 +260,9 @@ enum tapir_fastopen {		/* the bits of Linux' tcp_fastopen */
 	TAPIR_FASTOPEN_SERVER_ALL = 0x400	/* every listener, without TCP_FASTOPEN: as many as its backlog */
 };
 
+/* The numbers of Linux' tcp_ecn. */
+enum { TAPIR_ECN_OFF, TAPIR_ECN_ON, TAPIR_ECN_IF_ASKED };
+
 /* Every choice of one instance. tapir_config_default() fills in everything but addr, mac and seed. */
 struct tapir_config {
 	/* who we are */
@@ -270,6 +278,8 @@ struct tapir_config {
 	/* memory: counts of entries; tapir_size() adds them up */
 	uint32_t max_sockets;		/* sockets a program may hold open; default 1024 */
 	uint32_t max_conns;		/* TCP connections, in every state; default 4096 */
+	uint32_t tcp_tunings;		/* different sets of rarely set TCP options (TAPIR_TCP_KEEPIDLE and so on) in use at
+					 * once, by any number of sockets; default 256 */
 	uint32_t small_frames;		/* buffers of 2 KiB; default 4096 */
 	uint32_t large_frames;		/* buffers of 64 KiB; default 128 */
 
@@ -307,10 +317,17 @@ struct tapir_config {
 	uint8_t retries2;		/* R2: retransmissions before ETIMEDOUT, 255: for ever; default 15, 15 minutes or so (RFC
 					 * 9293 3.8.3 SHLD-11); TAPIR_TCP_RETRIES sets it for one socket */
 	uint8_t orphan_retries;		/* the same when no program holds the connection any more; default 8 */
+	usec_t orphan_us;		/* such a connection may take so long in all to get rid of its text and FIN, however the
+					 * peer answers; then a RST. Default 10 min. What a program still holds, it bounds itself:
+					 * sndbuf for each connection (see stack/tcp/orphan.c) */
 	uint16_t initial_window;	/* segments; default 10 (RFC 6928) */
 	enum tapir_cc congestion;	/* default TAPIR_CC_CUBIC; TAPIR_TCP_CONGESTION sets it for one socket */
+	bool pacing;			/* window controllers are paced, too (BBR always is); default no, see pace.c */
 	usec_t delack_us;		/* delayed ACK; 0: acknowledge each segment at once; default 40 ms (RFC 9293 3.8.6.3) */
 	uint16_t quickacks;		/* the first so many segments of a connection are acknowledged at once; default 16 */
+	usec_t cork_us;			/* TCP_CORK holds a short segment at most so long; default 200 ms (as Linux) */
+	uint8_t ecn;			/* RFC 3168 6.1: TAPIR_ECN_OFF; ON: asked for and agreed to; IF_ASKED: the peer must
+					 * ask, the default (as Linux) */
 	uint8_t syn_cookies;		/* RFC 4987 3.6: 0 never (the oldest half-open connection gives way); 1 when the SYN
 					 * queue is full, the default; 2 always. As Linux' tcp_syncookies */
 	uint16_t fastopen;		/* RFC 7413 4: a set of enum tapir_fastopen; default TAPIR_FASTOPEN_CLIENT */
@@ -320,15 +337,18 @@ struct tapir_config {
 	uint64_t fastopen_key[2];	/* of a server's cookies, shared by those behind one name; 0, 0: made from the seed */
 	bool timestamps;		/* RFC 7323 3; default yes */
 	bool sack;			/* RFC 2018 2; default yes */
+	bool dsack;			/* duplicates are reported (RFC 2883 4), where SACK is agreed; default yes */
 	bool tlp;			/* tail loss probes (RFC 8985 7); default yes */
 	bool window_scale;		/* RFC 7323 2; default yes */
 	bool nagle;			/* RFC 9293 3.7.4; default yes; TCP_NODELAY turns it off for one socket */
-	bool pacing;			/* window controllers are paced, too (tcp/pace.c); default no, as Linux; BBR always is */
 	usec_t keepalive_idle_us;	/* default 2 h (RFC 9293 3.8.4 MUST-28) */
 	usec_t keepalive_interval_us;	/* default 75 s */
 	uint8_t keepalive_probes;	/* default 9 */
 	usec_t fin_wait_2_us;		/* an orphan's wait for the peer's FIN; default 60 s (as Linux tcp_fin_timeout) */
-	uint32_t challenge_acks;	/* challenge ACKs a second, all connections together; default 1000 (RFC 5961 7) */
+	uint32_t challenge_acks;	/* challenge ACKs a second, all connections together; half of it to one and a half times
+					 * it, which of them is drawn anew each second; default 1000 (RFC 5961 7) */
+	usec_t challenge_interval_us;	/* and between two on one connection; default 500 ms (as Linux tcp_invalid_ratelimit) */
+	bool rfc1337;			/* a RST does not end TIME-WAIT; default yes, Linux no: see stack/tcp/timewait.c */
 
 	tapir_probe_fn probe;		/* NULL: nobody looks */
 	void *probe_ctx;
@@ -410,7 +430,7 @@ uint64_t tapir_count(const struct tapir *t, enum tapir_verdict v);	/* frames wit
 
 struct tapir_usage {			/* how much of the lent memory is taken, against what there is */
 	uint32_t sockets, sockets_max, conns, conns_max, small_frames, small_frames_max, large_frames, large_frames_max;
-	uint32_t arp, arp_max, reass, reass_max, time_wait, timers;
+	uint32_t arp, arp_max, reass, reass_max, tcp_tunings, tcp_tunings_max, time_wait, timers;
 };
 void tapir_usage(const struct tapir *t, struct tapir_usage *usage);
 
@@ -504,17 +524,35 @@ enum tapir_opt {
 	TAPIR_SO_SNDBUF, TAPIR_SO_RCVBUF,	/* bytes */
 	TAPIR_IP_TTL, TAPIR_IP_TOS,
 	TAPIR_TCP_NODELAY,		/* 1: no Nagle (RFC 9293 3.7.4 MUST-17) */
-	TAPIR_TCP_MAXSEG,		/* get: the effective send MSS */
+	TAPIR_TCP_MAXSEG,		/* set, before connect or listen: upper limit of the MSS both ways, 88 to 32767, 0: none.
+					 * get: the effective send MSS; without a connection the limit, or else 536 */
 	TAPIR_TCP_RETRIES,		/* R2: retransmissions before ETIMEDOUT, 0 to 254; -1: for ever (RFC 9293 3.8.3
 					 * MUST-21); default config.retries2 */
 	TAPIR_TCP_CONGESTION,		/* an enum tapir_cc, also while sending; default config.congestion */
+	TAPIR_TCP_DEFER_ACCEPT,		/* listener: seconds to wait for a client's first text before accept() sees it, rounded
+					 * up to timeouts of the SYN-ACK (1, 3, 7, 15 ...); default 0: not at all */
 	TAPIR_TCP_FASTOPEN,		/* listener: connections that may be open before their handshake has ended (RFC 7413 4);
 					 * default 0: none. Needs config.fastopen's TAPIR_FASTOPEN_SERVER */
 	TAPIR_TCP_FASTOPEN_CONNECT,	/* 1: connect() asks for a Fast Open cookie, and with one returns 0 and leaves the SYN to
 					 * the first send(), which it takes along; default 0 */
+	/* Names and units of Linux. What accept() gives has inherited its listener's. Setting one may say TAPIR_ENOMEM:
+	 * config.tcp_tunings different sets of these are in use. */
+	TAPIR_TCP_USER_TIMEOUT,		/* milliseconds that text may wait without any of it being acknowledged, then ETIMEDOUT;
+					 * instead of RETRIES and KEEPCNT (RFC 9293 3.10.8, RFC 5482 2); 0: none, the default */
+	TAPIR_TCP_KEEPIDLE, TAPIR_TCP_KEEPINTVL,	/* seconds, 1 to 32767; default config.keepalive_idle_us, _interval_us */
+	TAPIR_TCP_KEEPCNT,		/* 1 to 127; default config.keepalive_probes */
+	TAPIR_TCP_SYNCNT,		/* 1 to 127; default config.syn_retries */
+	TAPIR_TCP_LINGER2,		/* seconds that a closed socket's connection waits for the peer's FIN, at most 120; 0: the
+					 * default, config.fin_wait_2_us; negative: none */
+	TAPIR_TCP_WINDOW_CLAMP,		/* most that the window may say, bytes; 0: SO_RCVBUF alone limits it, the default */
+	TAPIR_TCP_CORK,			/* 1: short segments wait for more text, FIN, or config.cork_us; 0: what waits goes */
+	TAPIR_TCP_QUICKACK,		/* 1: what waits for a delayed ACK is acknowledged, and the next segments at once; 0: no
+					 * more of these. Not sticky, as on Linux. get: 1 while such segments are to come */
 };
 int tapir_setsockopt(struct tapir *t, tapir_sd sd, enum tapir_opt opt, int value);
 int tapir_getsockopt(struct tapir *t, tapir_sd sd, enum tapir_opt opt, int *value);
+
+enum tapir_ca_state { TAPIR_CA_OPEN, TAPIR_CA_DISORDER, TAPIR_CA_CWR, TAPIR_CA_RECOVERY, TAPIR_CA_LOSS };	/* Linux' */
 
 struct tapir_tcp_info {			/* STATUS (RFC 9293 3.10.6); the names of Linux' tcp_info where it has them */
 	enum tapir_tcp_state state;
@@ -524,9 +562,20 @@ struct tapir_tcp_info {			/* STATUS (RFC 9293 3.10.6); the names of Linux' tcp_i
 	uint8_t snd_wscale, rcv_wscale;
 	int soft_error;			/* since the last progress, without ending the connection: what ICMP reported (RFC 1122
 					 * 4.2.3.9), ETIMEDOUT after retries1 retransmissions (RFC 9293 3.8.3 SHLD-9); or 0 */
-	bool timestamps, sack;
+	bool timestamps, sack, ecn;	/* agreed in the handshake */
+	bool ecn_seen;			/* text has arrived with ECT or CE */
 	const char *congestion;		/* the controller's name: "cubic" */
+	enum tapir_ca_state ca_state;	/* what the congestion window is doing; CWR: reduced without a loss */
 	bool syn_data;			/* Fast Open (RFC 7413 4): text on the SYN was taken, or the SYN had a good cookie */
+	uint8_t backoff, probes;	/* doublings of the timeout; window or keep-alive probes without an answer */
+	uint16_t advmss, pmtu;		/* the MSS that we offered; the path's MTU as known */
+	uint32_t ato_us;		/* the delayed ACK's */
+	usec_t last_data_sent_us, last_recv_us;	/* how long ago: text, SYN or FIN left; anything arrived */
+	/* Text since the connection began; bytes_received up to RCV.NXT, bytes_sent with what was sent again. */
+	uint64_t bytes_acked, bytes_received, bytes_sent, bytes_retrans;
+	uint32_t segs_in, segs_out;	/* as on the wire, whatever a driver puts together or cuts up */
+	uint32_t rcv_ooopack;		/* segments with text beyond a hole */
+	uint32_t received_ce;		/* segments with text that were marked CE (RFC 3168 6.1.3) */
 };
 int tapir_tcp_info(struct tapir *t, tapir_sd sd, struct tapir_tcp_info *info);
 

@@ -112,7 +112,7 @@ const char *tapir_timer_name(enum tapir_tcp_timer timer)
 	static const char *const names[TAPIR_TIMER_COUNT] = {
 		[TAPIR_TIMER_RTO] = "RTO", [TAPIR_TIMER_PERSIST] = "PERSIST", [TAPIR_TIMER_DELACK] = "DELACK",
 		[TAPIR_TIMER_KEEPALIVE] = "KEEPALIVE", [TAPIR_TIMER_FIN_WAIT_2] = "FIN-WAIT-2",
-		[TAPIR_TIMER_2MSL] = "2MSL", [TAPIR_TIMER_TLP] = "TLP", [TAPIR_TIMER_REO] = "REO",
+		[TAPIR_TIMER_2MSL] = "2MSL", [TAPIR_TIMER_USER] = "USER", [TAPIR_TIMER_TLP] = "TLP", [TAPIR_TIMER_REO] = "REO",
 		[TAPIR_TIMER_PACE] = "PACE"
 	};
 

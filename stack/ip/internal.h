@@ -24,6 +24,7 @@ struct reass {
 	uint32_t seen;			/* the end of what has arrived */
 	uint16_t id, first_hole, holes;
 	uint8_t proto, ttl, tos;	/* ttl and tos are the first fragment's */
+	uint8_t ecn_seen;		/* set of 1 << the ECN field of each fragment (RFC 3168 5.3) */
 	bool group, has_first;
 };
 

@@ -135,6 +135,7 @@ static struct reass *reass_new(struct tapir *t, const struct ip_packet *pkt, con
 	r->frame = f;
 	r->len = r->seen = 0;
 	r->has_first = false;
+	r->ecn_seen = 0;
 	r->first_hole = 0;
 	r->holes = 1;
 	hole_write(r, &(struct hole){0, END_UNKNOWN, NO_HOLE});
@@ -220,11 +221,21 @@ static enum tapir_verdict check_range(const struct ipv4_header *h, struct span p
 	return ACCEPT;
 }
 
+/* RFC 3168 5.3: a mark must not get lost, and must not be put on what was not ECN-capable. */
+static bool marks_conflict(const struct reass *r)
+{
+	const uint8_t both = 1 << IP_ECN_CE | 1 << IP_ECN_NOT_ECT;
+
+	return (r->ecn_seen & both) == both;
+}
+
 /* All of it is here: the frame is the caller's, and pkt describes what is in it. */
 static void finish(struct tapir *t, struct reass *r, struct ip_packet *pkt, struct tapir_frame **whole)
 {
 	struct tapir_frame *f = r->frame;
 
+	if (r->ecn_seen & 1 << IP_ECN_CE)
+		r->tos |= IP_ECN_CE;
 	write_header(r, r->len);
 	f->len = r->len;
 	pkt->ttl = r->ttl;
@@ -258,6 +269,7 @@ enum tapir_verdict reass_input(struct tapir *t, struct ip_packet *pkt, const str
 		give_up(t, r);
 		return v;
 	}
+	r->ecn_seen |= (uint8_t)(1 << (h->tos & IP_ECN_MASK));
 	r->seen = max_u32(r->seen, h->offset + (uint32_t)pkt->payload.n);
 	if (h->offset == 0) {
 		r->has_first = true;
@@ -266,6 +278,10 @@ enum tapir_verdict reass_input(struct tapir *t, struct ip_packet *pkt, const str
 	}
 	if (r->holes)
 		return HELD_FRAGMENT;
+	if (marks_conflict(r)) {
+		give_up(t, r);
+		return DROP_FRAG_ECN;
+	}
 	finish(t, r, pkt, whole);
 	return ACCEPT;
 }

@@ -15,10 +15,13 @@ tapir_sd tapir_socket(struct tapir *t, enum tapir_sock_type type)
 		return TAPIR_ENOMEM;
 	s->opt = (struct socket_options){.sndbuf = t->cfg.sndbuf, .rcvbuf = t->cfg.rcvbuf, .ttl = t->cfg.ttl,
 					 .retries = t->cfg.retries2, .congestion = (uint8_t)t->cfg.congestion, .reuse = true};
-	if (is_stream(s))
+	if (is_stream(s)) {
+		s->opt.quickack = QUICKACK_UNSET;
+		s->opt.tuning = tcp_tuning_plain(t);
 		stream_apply_options(t, s);
-	else
+	} else {
 		dgram_apply_options(s);
+	}
 	return socket_sd(t, s);
 }
 

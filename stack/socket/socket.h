@@ -22,15 +22,20 @@ enum socket_list_id {
 };
 struct socket_list { struct socket *head, *tail; };
 
+#define QUICKACK_UNSET 2
+
 struct socket_options {
 	uint32_t sndbuf, rcvbuf;
 	uint8_t ttl, tos;
 	uint8_t retries;		/* R2; UINT8_MAX: for ever */
 	uint8_t congestion;		/* enum tapir_cc */
-	bool nodelay, keepalive, reuse, broadcast;
+	bool nodelay, cork, keepalive, reuse, broadcast;
 	bool abort_on_close;		/* SO_LINGER 0 */
+	uint8_t defer;			/* a listener's, in timeouts */
 	bool fastopen_connect;
 	uint16_t fastopen;		/* a listener's limit */
+	uint8_t quickack;		/* what the next connection begins with: 1 or 0; QUICKACK_UNSET: config.quickacks */
+	struct tcp_tuning *tuning;	/* streams only; as one of its users */
 };
 
 struct socket {

@@ -18,7 +18,10 @@ void stream_apply_options(struct tapir *t, struct socket *s)
 	l->retries = s->opt.retries;
 	l->congestion = s->opt.congestion;
 	l->nodelay = s->opt.nodelay;
+	l->cork = s->opt.cork;
+	l->tuning = s->opt.tuning;
 	l->keepalive = s->opt.keepalive;
+	l->defer = s->opt.defer;
 	l->fastopen.limit = s->opt.fastopen;
 	if (!c)
 		return;
@@ -28,8 +31,11 @@ void stream_apply_options(struct tapir *t, struct socket *s)
 	c->tos = s->opt.tos;
 	c->retries = s->opt.retries;
 	tcp_set_congestion(t, c, (enum tapir_cc)s->opt.congestion);
+	tcp_set_tuning(t, c, s->opt.tuning);
 	if (c->nodelay != s->opt.nodelay)
 		tcp_set_nodelay(t, c, s->opt.nodelay);
+	if (c->cork != s->opt.cork)
+		tcp_set_cork(t, c, s->opt.cork);
 	if (c->keepalive != s->opt.keepalive)
 		tcp_set_keepalive(t, c, s->opt.keepalive);
 }
@@ -103,6 +109,8 @@ int stream_connect(struct tapir *t, struct socket *s, const struct tapir_endpoin
 	if (!s->u.tcp.conn)
 		return error;
 	stream_apply_options(t, s);
+	if (s->opt.quickack != QUICKACK_UNSET)
+		tcp_set_quickack(t, s->u.tcp.conn, s->opt.quickack);
 	if (s->opt.fastopen_connect && tcp_fastopen_connect(t, s->u.tcp.conn)) {
 		socket_changed(t, s);		/* writable */
 		return 0;
@@ -239,6 +247,7 @@ struct socket *stream_accept(struct tapir *t, struct socket *s, int *error)
 	}
 	child->u.tcp.conn = tcp_accept(t, &s->u.tcp.listener, child);
 	child->opt = s->opt;
+	tcp_tuning_share(child->opt.tuning);
 	stream_apply_options(t, child);		/* they may have changed since the SYN */
 	child->handlers = s->handlers;
 	child->ctx = s->ctx;
@@ -290,6 +299,7 @@ void stream_close(struct tapir *t, struct socket *s, bool abort)
 		tcp_release(t, c);
 	}
 	tcp_unbind(t, &s->u.tcp.bound);
+	tcp_tuning_put(t, s->opt.tuning);
 }
 
 struct tapir_endpoint stream_local(const struct socket *s)

@@ -37,7 +37,7 @@ static void syn_sent_take_syn(struct tapir *t, struct tcp_conn *c, struct tcp_ar
 	c->irs = a->seg.seq;
 	c->rcv.nxt = c->rcv.adv = seq_add(a->seg.seq, 1);
 	/* What our SYN offered is the window until the next segment leaves (RFC 7323 2.2: a SYN's window has no shift). */
-	c->rcv.adv = seq_add(c->rcv.nxt, min_u32(c->rcvbuf, 65535));
+	c->rcv.adv = seq_add(c->rcv.nxt, min_u32(tcp_window_limit(c), 65535));
 	tcp_take_syn_options(t, c, &a->seg);
 	c->snd.wnd = c->snd.max_wnd = a->seg.wnd;
 	c->snd.wl1 = a->seg.seq;
@@ -61,7 +61,7 @@ static enum tapir_verdict syn_sent_check_syn(struct tapir *t, struct tcp_conn *c
 	tcp_conn_notify(t, c);
 	/* The segment without its SYN goes on at the sixth step (MUST-58: one ACK for all of it). */
 	tcp_seg_skip(&a->seg, 1);
-	a->seg.flags &= (uint8_t)~TCP_SYN;
+	a->seg.flags &= (uint8_t)~(TCP_SYN | TCP_ECE | TCP_CWR);
 	return tcp_arrives_from_sixth(t, c, a);
 }
 
@@ -79,6 +79,7 @@ static enum tapir_verdict arrives_syn_sent(struct tapir *t, struct tcp_conn *c, 
 static enum tapir_verdict segment_arrives(struct tapir *t, struct tcp_conn *c, struct tcp_arrival *a)
 {
 	c->last_in_us = t->now_us;
+	tcp_count_in(c, a);
 	c->rtt.keepalives = 0;		/* any segment answers a probe (RFC 9293 3.8.4) */
 	tcp_say_segment(t, c, &a->seg, TAPIR_EV_SEGMENT_IN, "RFC 9293 3.10.7");
 	if (c->state == TCP_SYN_SENT)

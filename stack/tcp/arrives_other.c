@@ -32,6 +32,7 @@ static bool check_timestamp(struct tapir *t, struct tcp_conn *c, struct tcp_arri
 		return drop(a, DROP_TCP_NO_TIMESTAMP);
 	if (!paws_rejects(t, c, &a->seg))
 		return true;
+	tcp_dsack_old(t, c, &a->seg);	/* sent before what came before it */
 	tcp_owe_dup_ack(t, c, "RFC 7323 5.3 R1: timestamp older than TS.Recent");
 	return drop(a, DROP_TCP_PAWS);
 }
@@ -48,14 +49,15 @@ static bool acceptable(const struct tcp_conn *c, const struct tcp_seg *seg)
 
 /* "If the RCV.WND is zero ... special allowance should be made to accept valid ACKs, URGs, and RSTs": the text is cut off,
  * the rest is looked at, and an ACK is owed for the text. */
-static bool zero_window_allowance(struct tapir *t, struct tcp_conn *c, struct tcp_seg *seg)
+static bool zero_window_allowance(struct tapir *t, struct tcp_conn *c, struct tcp_arrival *a)
 {
-	if (tcp_rcv_wnd(c) > 0 || !seq_eq(seg->seq, c->rcv.nxt) || seg->flags & TCP_SYN)
+	if (tcp_rcv_wnd(c) > 0 || !seq_eq(a->seg.seq, c->rcv.nxt) || a->seg.flags & TCP_SYN)
 		return false;
 	tcp_owe_ack(t, c, "RFC 9293 3.10.7.4 first: text beyond a zero window");
-	seg->text.n = 0;
-	seg->len = 0;
-	seg->flags &= (uint8_t)~TCP_FIN;
+	tcp_ecn_on_text(t, c, a);		/* RFC 3168 6.1.6: a window probe's mark counts */
+	a->seg.text.n = 0;
+	a->seg.len = 0;
+	a->seg.flags &= (uint8_t)~TCP_FIN;
 	return true;
 }
 
@@ -70,6 +72,7 @@ static bool unacceptable(struct tapir *t, struct tcp_conn *c, struct tcp_arrival
 		tcp_owe_challenge_ack(t, c, "RFC 5961 4.2: SYN on a synchronized connection");
 		return drop(a, DROP_TCP_SYN_CHALLENGE);
 	}
+	tcp_dsack_old(t, c, &a->seg);
 	if (a->seg.len)
 		tcp_owe_dup_ack(t, c, "RFC 9293 3.10.7.4 first: not acceptable");
 	else	/* two peers could answer each other for ever */
@@ -114,7 +117,7 @@ static void trim(const struct tcp_conn *c, struct tcp_seg *seg)
  * it takes the place of the stale one (RFC 7323 5.5), or with a RST at RCV.NXT, which ends the connection. */
 static void update_ts_recent(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg)
 {
-	if (!c->ts_on || !seg->opt.has_ts || seq_gt(seg->seq, c->ts.last_ack_sent))
+	if (!c->ts_on || !seg->opt.has_ts || seq_gt(seg->seq, c->last_ack_sent))
 		return;
 	c->ts.recent = seg->opt.ts_val;
 	c->ts.recent_us = t->now_us;
@@ -125,8 +128,9 @@ static void update_ts_recent(struct tapir *t, struct tcp_conn *c, const struct t
  * DEVIATES: RFC 9293 3.10.7.4 first (a bare ACK) because a peer in SYN-SENT can use nothing but a SYN-ACK. */
 static bool syn_again(struct tapir *t, struct tcp_conn *c, struct tcp_arrival *a)
 {
+	tcp_ecn_take_syn(c, a->seg.flags);
 	if (a->seg.flags & TCP_ACK) {
-		a->seg.flags &= (uint8_t)~TCP_SYN;
+		a->seg.flags &= (uint8_t)~(TCP_SYN | TCP_ECE | TCP_CWR);
 		tcp_seg_skip(&a->seg, 1);
 		return true;
 	}
@@ -154,11 +158,13 @@ static bool first_check_sequence_number(struct tapir *t, struct tcp_conn *c, str
 	}
 	if (!check_timestamp(t, c, a))
 		return false;
-	if (!acceptable(c, seg) && !zero_window_allowance(t, c, seg))
+	if (!acceptable(c, seg) && !zero_window_allowance(t, c, a))
 		return unacceptable(t, c, a);
 	update_ts_recent(t, c, seg);
-	if (!(seg->flags & (TCP_SYN | TCP_RST)))
+	if (!(seg->flags & (TCP_SYN | TCP_RST))) {
+		tcp_dsack_old(t, c, seg);
 		trim(c, seg);
+	}
 	return true;
 }
 
@@ -171,6 +177,8 @@ static bool second_check_rst(struct tapir *t, struct tcp_conn *c, struct tcp_arr
 		tcp_owe_challenge_ack(t, c, "RFC 5961 3.2: RST in the window, not at RCV.NXT");
 		return drop(a, DROP_TCP_RST_CHALLENGE);
 	}
+	if (c->state == TCP_TIME_WAIT && t->cfg.rfc1337)	/* timewait.c says why */
+		return drop(a, DROP_TCP_TIME_WAIT);
 	tcp_fastopen_settle(t, c, true);
 	switch (c->state) {
 	case TCP_SYN_RCVD:	/* back to LISTEN, which is only this connection's end; or the active OPEN was refused */
@@ -232,6 +240,8 @@ static bool handshake_completes(struct tapir *t, struct tcp_conn *c, struct tcp_
 		tcp_reset_for(t, a->pkt, &a->seg);
 		return drop(a, DROP_TCP_SYN_RCVD_ACK);
 	}
+	if (tcp_defer_holds(c, &a->seg))
+		return drop(a, DROP_TCP_DEFER_ACCEPT);
 	if (!tcp_listen_promote(t, c))
 		return drop(a, DROP_TCP_BACKLOG);
 	if (c->active)		/* the SYNs crossed: text on ours may not have been taken */
@@ -287,6 +297,7 @@ static void update_send_window(struct tapir *t, struct tcp_conn *c, const struct
 
 static void take_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg)
 {
+	tcp_ecn_on_ack(t, c, seg);
 	if (seq_geq(seg->ack, c->snd.una))
 		tcp_on_ack(t, c, seg, is_duplicate_ack(c, seg));
 	update_send_window(t, c, seg);
@@ -299,7 +310,7 @@ static void enter_fin_wait_2(struct tapir *t, struct tcp_conn *c)
 {
 	tcp_set_state(t, c, TCP_FIN_WAIT_2);
 	if (!c->owner)		/* nobody will read what still comes: do not wait for ever */
-		tcp_timer_arm(t, c, TAPIR_TIMER_FIN_WAIT_2, t->now_us + t->cfg.fin_wait_2_us);
+		tcp_timer_arm(t, c, TAPIR_TIMER_FIN_WAIT_2, t->now_us + tcp_fin_wait_2_us(t, c));
 	tcp_conn_notify(t, c);
 }
 
@@ -377,6 +388,7 @@ static void schedule_ack(struct tapir *t, struct tcp_conn *c)
 static void take_in_order_text(struct tapir *t, struct tcp_conn *c, struct tcp_arrival *a)
 {
 	uint32_t n = (uint32_t)a->seg.text.n, got = n;
+	seq_t before = c->rcv.nxt;
 	bool filled = false;
 
 	c->rcv.mss = (uint16_t)max_u32(c->rcv.mss, min_u32(n, (uint32_t)t->cfg.mtu - IPV4_HEADER - TCP_HEADER));
@@ -386,6 +398,8 @@ static void take_in_order_text(struct tapir *t, struct tcp_conn *c, struct tcp_a
 	c->rcv.unacked += got;
 	if (c->pieces)
 		filled = tcp_reass_deliver(t, c);
+	if (tcp_wraps(c->irs, before, c->rcv.nxt))
+		c->rcv.wraps++;
 	if (got < n)
 		a->verdict = DROP_NO_MEMORY;
 	if (filled || c->pieces || got < n)
@@ -428,6 +442,7 @@ static bool seventh_process_text(struct tapir *t, struct tcp_conn *c, struct tcp
 		tcp_conn_end(t, c, 0);
 		return drop(a, DROP_TCP_CLOSED_BY_USER);
 	}
+	tcp_ecn_on_text(t, c, a);
 	if (!seq_eq(a->seg.seq, c->rcv.nxt)) {
 		if (a->seg.text.n || a->seg.flags & TCP_FIN)
 			take_later_text(t, c, a);

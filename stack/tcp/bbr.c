@@ -32,7 +32,7 @@ static const struct { uint16_t pacing, cwnd; const char *why; } gains[] = {
 	[BBR_PROBE_RTT] = {100, BBR_PROBE_RTT_CWND_PERCENT, "draft-ietf-ccwg-bbr 5.3.4: ProbeRTT"},
 };
 
-const char *bbr_why(const void *priv) { return gains[((const struct bbr *)priv)->state].why; }
+static const char *bbr_why(const void *priv) { return gains[((const struct bbr *)priv)->state].why; }
 
 /* --- pacing rate (5.6.2) ---------------------------------------------------------------------------------------- */
 
@@ -82,7 +82,7 @@ static bool note_losses(const struct bbr_step *k)
 	struct bbr *b = k->b;
 	const struct cc_rate *r = &k->s->rate;
 
-	if (r->total_lost == b->lost_seen)
+	if (r->total_lost <= b->lost_seen)
 		return false;
 	b->lost_seen = r->total_lost;
 	begin_episode(k);
@@ -158,7 +158,7 @@ static void restart_from_idle(const struct bbr_step *k)
 {
 	struct bbr *b = k->b;
 
-	if (k->s->flight)
+	if (k->s->flight || !k->s->rate.app_limited)
 		return;
 	b->idle_restart = true;
 	b->extra_acked_start_us = k->s->now_us;
@@ -229,6 +229,7 @@ static void bbr_on_congestion(struct cc *cc, void *priv, const struct cc_sample 
 	(void)again;		/* what was saved before the first timeout is not overwritten */
 	bbr_save_cwnd(&k);
 	begin_episode(&k);
+	note_losses(&k);	/* a timer that finds losses has no ACK to tell of them */
 	switch (signal) {
 	case CC_LOSS:		/* the model answers, when the round that had the loss is over */
 		break;
@@ -268,4 +269,4 @@ static void bbr_on_undo(struct cc *cc, void *priv, const struct cc *before, cons
 }
 
 const struct cc_ops cc_bbr = {.name = "bbr", .paces_itself = true, .start = bbr_start, .on_ack = bbr_on_ack,
-			      .on_congestion = bbr_on_congestion, .on_undo = bbr_on_undo};
+			      .on_congestion = bbr_on_congestion, .on_undo = bbr_on_undo, .why = bbr_why};

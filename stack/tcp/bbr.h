@@ -109,8 +109,4 @@ void bbr_check_probe_rtt(const struct bbr_step *k);
 void bbr_check_probe_rtt_done(const struct bbr_step *k);
 uint32_t bbr_probe_rtt_cwnd(const struct bbr_step *k);
 
-/* --- bbr.c --- */
-/* The state, with the section that describes it: for cc events. priv: of a connection whose controller is cc_bbr. */
-const char *bbr_why(const void *priv);
-
 #endif

@@ -37,7 +37,7 @@ struct cc_rate {
 	uint32_t tx_flight;		/* bytes in flight when the segment left */
 	uint32_t lost;			/* bytes lost since then */
 	uint32_t lost_runs;		/* how many runs of adjacent bytes total_lost is made of */
-	bool app_limited;
+	bool app_limited;		/* for start(): the program had nothing more to send */
 	bool no_sack;			/* the peer gives no SACKs: of several losses in a round only the first can be seen */
 	/* The first run that made the loss since it left more than CC_LOSS_PERCENT of what was in flight; since the sample
 	 * before this one. */
@@ -57,7 +57,7 @@ struct cc_sample {
 	uint32_t srtt_us, min_rtt_us;	/* 0, CC_NONE: not known yet */
 	bool cwnd_limited;		/* the window, not the program or the peer, was the limit: it may grow (RFC 7661) */
 	bool recovery;			/* inside fast recovery or after a timeout: PRR moves cwnd, unless paces_itself */
-	bool ece;			/* the peer echoes congestion (RFC 3168) */
+	bool ece;			/* the peer echoes congestion (RFC 3168 6.1.2) */
 	bool round_start;		/* everything that was outstanding when the last round began is acknowledged */
 	struct cc_rate rate;
 };
@@ -78,9 +78,11 @@ struct cc_ops {
 	void (*on_ack)(struct cc *cc, void *priv, const struct cc_sample *s);
 	/* again: a timeout for what timed out before (RFC 5681 3.1: ssthresh stays). */
 	void (*on_congestion)(struct cc *cc, void *priv, const struct cc_sample *s, enum cc_signal signal, bool again);
-	/* The last congestion was none (RFC 5682, 2883, 4015): before holds what on_congestion found. May be NULL: cwnd, ssthresh and
-	 * priv are put back as they were, cwnd not below what it is. */
+	/* The last congestion was none (RFC 4015 3.2): before holds what on_congestion found. May be NULL: cwnd, ssthresh and priv
+	 * are put back as they were, cwnd not below what it is. */
 	void (*on_undo)(struct cc *cc, void *priv, const struct cc *before, const void *before_priv);
+	/* What it is doing just now, with the section that says so: for the probe. May be NULL. */
+	const char *(*why)(const void *priv);
 };
 
 extern const struct cc_ops cc_newreno, cc_cubic, cc_bbr;

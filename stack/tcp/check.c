@@ -37,11 +37,13 @@ static void check_state(const struct tcp_conn *c)
 
 void tcp_check(const struct tapir *t, const struct tcp_conn *c)
 {
-	(void)t;
 	if (c->state == TCP_CLOSED) {
 		assert(!timer_armed(&c->timer) && !c->is_ready && !c->queue && !c->tx.bytes && !c->pieces);
 		return;
 	}
+	assert(c->queue != &t->tcp->orphans ||
+	       (!c->owner && !c->listener && (c->state == TCP_FIN_WAIT_1 || c->state == TCP_FIN_WAIT_2 ||
+					      c->state == TCP_CLOSING || c->state == TCP_LAST_ACK)));
 	check_sequence_numbers(c);
 	check_timers(c);
 	check_state(c);

@@ -17,7 +17,7 @@ static uint32_t bucket_count(const struct tapir_config *cfg)
 	return n;
 }
 
-static void carve_all(const struct tapir_config *cfg, uintptr_t *at, void *parts[6])
+static void carve_all(const struct tapir_config *cfg, uintptr_t *at, void *parts[7])
 {
 	parts[0] = carve(at, sizeof(struct tcp));
 	parts[1] = carve(at, sizeof(struct tcp_conn) * cfg->max_conns);
@@ -25,12 +25,13 @@ static void carve_all(const struct tapir_config *cfg, uintptr_t *at, void *parts
 	parts[3] = carve(at, tcp_reass_size(piece_count(cfg)));
 	parts[4] = carve(at, tcp_senders_size(cfg));
 	parts[5] = carve(at, tcp_fastopen_size(cfg));
+	parts[6] = carve(at, tcp_tunings_size(cfg));
 }
 
 size_t tcp_size(const struct tapir_config *cfg)
 {
 	uintptr_t at = 0;
-	void *parts[6];
+	void *parts[7];
 
 	carve_all(cfg, &at, parts);
 	return at;
@@ -39,7 +40,7 @@ size_t tcp_size(const struct tapir_config *cfg)
 void tcp_init(struct tapir *t, void *mem)
 {
 	uintptr_t at = (uintptr_t)mem;
-	void *parts[6];
+	void *parts[7];
 
 	carve_all(&t->cfg, &at, parts);
 	t->tcp = parts[0];
@@ -55,6 +56,7 @@ void tcp_init(struct tapir *t, void *mem)
 	tcp_reass_init(t, parts[3], piece_count(&t->cfg));
 	tcp_senders_init(t, parts[4]);
 	tcp_fastopen_init(t, parts[5]);
+	tcp_tunings_init(t, parts[6]);
 }
 
 void tcp_queue_push(struct tcp_queue *q, struct tcp_conn *c)
@@ -82,14 +84,16 @@ void tcp_queue_remove(struct tcp_conn *c)
 	c->queue_next = c->queue_prev = NULL;
 }
 
-/* When the pool is empty the oldest TIME-WAIT gives way, then the oldest half-open connection: bounded memory before
- * politeness to the slow. */
+/* When the pool is empty the oldest TIME-WAIT gives way, then the oldest half-open connection, then the oldest orphan:
+ * bounded memory before politeness to the slow. */
 static void make_room(struct tapir *t)
 {
 	while (!t->tcp->free && t->tcp->time_wait.head)
 		tcp_conn_end(t, t->tcp->time_wait.head, 0);	/* no gain if a program still holds it: the next */
 	if (!t->tcp->free && t->tcp->syn.head)
 		tcp_conn_end(t, t->tcp->syn.head, TAPIR_ENOMEM);
+	if (!t->tcp->free && t->tcp->orphans.head)
+		tcp_orphan_end(t, t->tcp->orphans.head, "every connection is taken: the oldest orphan gives way");
 }
 
 struct tcp_conn *tcp_conn_new(struct tapir *t, enum tcp_state state)
@@ -113,6 +117,7 @@ struct tcp_conn *tcp_conn_new(struct tapir *t, enum tcp_state state)
 	c->rcv.mss = TCP_DEFAULT_MSS;
 	c->cc.ops = cc_of(t->cfg.congestion);
 	c->last_in_us = c->last_out_us = t->now_us;
+	c->tuning = tcp_tuning_plain(t);
 	tcp_rtt_init(t, c);
 	return c;
 }
@@ -121,12 +126,13 @@ void tcp_conn_free(struct tapir *t, struct tcp_conn *c)
 {
 	assert(c->state == TCP_CLOSED && !c->queue && !c->is_ready && !timer_armed(&c->timer));
 	stream_clear(&c->rx, &t->frames);
+	tcp_tuning_put(t, c->tuning);
 	c->hash_next = t->tcp->free;
 	t->tcp->free = c;
 	t->tcp->used--;
 }
 
-static void leave_state(struct tapir *t, struct tcp_conn *c)
+static void leave_state(struct tapir *t, struct tcp_conn *c, enum tcp_state to)
 {
 	if (c->state == TCP_TIME_WAIT)
 		t->tcp->time_wait_count--;
@@ -134,6 +140,8 @@ static void leave_state(struct tapir *t, struct tcp_conn *c)
 		t->tcp->syn_count--;
 	else if (c->queue && c->listener && c->queue == &c->listener->accept)
 		return;		/* an accept queue is left by accept(), or in CLOSED */
+	else if (c->queue == &t->tcp->orphans && to != TCP_TIME_WAIT && to != TCP_CLOSED)
+		return;		/* it still is one */
 	tcp_queue_remove(c);
 }
 
@@ -142,7 +150,7 @@ void tcp_set_state(struct tapir *t, struct tcp_conn *c, enum tcp_state to)
 	enum tcp_state from = c->state;
 
 	assert(tcp_arrow_is_legal(from, to));
-	leave_state(t, c);
+	leave_state(t, c, to);
 	c->state = to;
 	if (to == TCP_TIME_WAIT)
 		t->tcp->time_wait_count++;

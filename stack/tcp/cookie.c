@@ -102,7 +102,7 @@ static uint32_t timestamp_with_options(const struct tapir *t, const struct tcp_c
 
 static void answer_options(const struct tapir *t, const struct tcp_conn *c, struct tcp_options *opt)
 {
-	opt->mss = (uint16_t)(t->cfg.mtu - IPV4_HEADER - TCP_HEADER);
+	opt->mss = (uint16_t)tcp_mss_limit(c, (uint32_t)t->cfg.mtu - IPV4_HEADER - TCP_HEADER);
 	if (!c->ts_on)
 		return;
 	opt->has_ts = true;
@@ -115,17 +115,18 @@ static void answer_options(const struct tapir *t, const struct tcp_conn *c, stru
 
 enum tapir_verdict tcp_cookie_send(struct tapir *t, struct tcp_listener *l, const struct tcp_arrival *a)
 {
-	struct tcp_conn c = {.state = TCP_LISTEN};	/* what the connection would be, for as long as this call */
+	struct tcp_conn c = {.state = TCP_LISTEN, .tuning = tcp_tuning_plain(t)};	/* what the connection would be, for as long as this call */
 	struct tcp_seg seg = {.src_port = a->seg.dst_port, .dst_port = a->seg.src_port, .flags = TCP_SYN | TCP_ACK, .len = 1};
 
 	tcp_take_syn(t, &c, l, a);
 	seg.seq = make_cookie(t, &c);
 	seg.ack = c.rcv.nxt;
-	seg.wnd = min_u32(c.rcvbuf, 65535);
+	seg.wnd = min_u32(tcp_window_limit(&c), 65535);
 	answer_options(t, &c, &seg.opt);
 	tcp_say_segment(t, &c, &a->seg, TAPIR_EV_SEGMENT_IN, "RFC 9293 3.10.7.2 third");
 	tcp_say_segment(t, &c, &seg, TAPIR_EV_SEGMENT_OUT, "RFC 4987 3.6: a SYN cookie; nothing is remembered");
 	tcp_send_alone(t, &c, &seg);
+	tcp_tuning_put(t, c.tuning);
 	t->tcp->cookies_until_us = (count_now(t) + COUNTS) * COUNT_US;
 	return ACCEPT_COOKIE;
 }
@@ -176,8 +177,8 @@ enum tapir_verdict tcp_cookie_arrives(struct tapir *t, struct tcp_listener *l, s
 	tcp_take_syn(t, c, l, &syn);
 	c->iss = c->snd.una = seq(a->seg.ack.n - 1);
 	c->snd.nxt = c->snd.max = a->seg.ack;
-	c->rcv.adv = seq_add(c->rcv.nxt, min_u32(c->rcvbuf, 65535));	/* as the SYN-ACK said */
-	c->rcv.mss_offered = (uint16_t)(t->cfg.mtu - IPV4_HEADER - TCP_HEADER);
+	c->rcv.adv = seq_add(c->rcv.nxt, min_u32(tcp_window_limit(c), 65535));	/* as the SYN-ACK said */
+	c->rcv.mss_offered = (uint16_t)tcp_mss_limit(c, (uint32_t)t->cfg.mtu - IPV4_HEADER - TCP_HEADER);
 	tcp_demux_add(t, c);
 	tcp_set_state(t, c, TCP_SYN_RCVD);
 	tcp_say_segment(t, c, &a->seg, TAPIR_EV_SEGMENT_IN, "RFC 4987 3.6: it acknowledges a SYN cookie of ours");

@@ -4,7 +4,7 @@
  * numbers: the RFC's windows times SMSS.
  *
  * Owns struct cubic. An epoch is one stage of congestion avoidance: it begins with the first ACK that finds cwnd >= ssthresh,
- * and ends with a congestion or with slow start.
+ * and ends with a congestion or an idle time.
  * Invariants: within an epoch w_max >= cwnd at its begin, so K >= 0; t_us counts only time in which the window was used. */
 #include "window.h"
 #include "hystart.h"
@@ -20,7 +20,7 @@ struct cubic {
 	uint32_t held;			/* window_credit's */
 	uint32_t w_max;			/* W_max; 0: undefined (RFC 9438 4.8, 4.10) */
 	uint32_t w_est;			/* W_est: what Reno would have */
-	uint32_t cwnd_prior;		/* cwnd when ssthresh was last set */
+	uint32_t cwnd_prior;		/* cwnd when a congestion last set ssthresh; 0: none has, and alpha is 1 */
 	bool epoch;			/* an epoch is under way: the following are valid */
 	usec_t k_us;			/* K */
 	usec_t t_us;			/* t */
@@ -31,45 +31,33 @@ _Static_assert(sizeof(struct cubic) <= CC_PRIV, "a controller's memory is CC_PRI
 
 /* --- the cubic function, RFC 9438 4.2 --------------------------------------------------------------------------- */
 
-/* The largest r with r^3 <= n, bit by bit from above: r + bit is tried by its cube, which 64 bits hold. */
-static uint64_t cube_root(uint64_t n)
+/* Milliseconds are fine enough: where the function is steepest one of them moves the window by a few millionths. */
+
+/* The largest r with r^3 <= n, bit by bit from above. */
+static uint32_t cube_root(uint64_t n)
 {
 	uint64_t r = 0;
 
-	for (uint64_t bit = 1u << 21; bit; bit >>= 1) {
-		uint64_t with = r | bit;
+	for (uint64_t bit = 1u << 20; bit; bit >>= 1) {
+		uint64_t with = r | bit;	/* below 2^21: its cube fits */
 
-		if (with <= 2642245 && with * with * with <= n)		/* 2642245^3 < 2^64 */
+		if (with * with * with <= n)
 			r = with;
 	}
-	return r;
+	return (uint32_t)r;
 }
 
-/* The time in which C * t^3 segments are so many bytes; C is 0.4 a cubic second. The root is taken in milliseconds, and in
- * binary fractions of them as long as there are bits. */
+/* The time in which C * t^3 segments are so many bytes; C is 0.4 a cubic second. For CC_WINDOW_MAX bytes of one each 23 minutes. */
 static usec_t time_to_grow(uint32_t bytes, uint32_t mss)
 {
-	uint64_t cube = (uint64_t)bytes * 2500000000u / mss;
-	unsigned fraction = 0;
-
-	while (fraction < 10 && cube < (uint64_t)1 << 60) {
-		cube <<= 3;
-		fraction++;
-	}
-	return cube_root(cube) * 1000 >> fraction;
+	return (usec_t)cube_root((uint64_t)bytes * 2500000000u / mss) * 1000;
 }
 
 /* C * t^3 in bytes, up to CC_WINDOW_MAX. */
 static uint32_t growth_in(usec_t t_us, uint32_t mss)
 {
-	uint64_t t_ms = t_us / 1000, cube, bytes;
+	uint64_t t_ms = min_usec(t_us / 1000, MS_MOST), cube = t_ms * t_ms * t_ms;
 
-	if (t_us < 1u << 21) {			/* two seconds: the cube of microseconds fits, and each of them counts */
-		bytes = t_us * t_us * t_us / 1000000000u * mss * 4 / 10000000000u;
-		return (uint32_t)bytes;		/* below 4 segments */
-	}
-	t_ms = min_usec(t_ms, MS_MOST);
-	cube = t_ms * t_ms * t_ms;
 	if (cube >= CC_WINDOW_MAX * 10000000000u / (4 * (uint64_t)mss))
 		return CC_WINDOW_MAX;
 	return (uint32_t)(cube * mss * 4 / 10000000000u);
@@ -93,8 +81,6 @@ static void begin_epoch(struct cubic *c, const struct cc *cc, uint32_t mss)
 	c->w_max = max_u32(c->w_max, cc->cwnd);
 	c->k_us = time_to_grow(c->w_max - cc->cwnd, mss);
 	c->w_est = cc->cwnd;
-	if (!c->cwnd_prior)
-		c->cwnd_prior = cc->cwnd;
 	c->t_us = 0;
 	c->cwnd_rest = c->est_rest = 0;
 	c->epoch = true;
@@ -104,7 +90,7 @@ static void begin_epoch(struct cubic *c, const struct cc *cc, uint32_t mss)
  * within a round trip of each other: a longer silence was something else. (Twice the smoothed one, for jitter.) */
 static void count_time(struct cubic *c, const struct cc_sample *s)
 {
-	usec_t passed = s->now_us > c->last_us ? s->now_us - c->last_us : 0;
+	usec_t passed = s->now_us - c->last_us;
 
 	c->t_us += s->srtt_us ? min_usec(passed, 2 * (usec_t)s->srtt_us) : passed;
 }
@@ -157,11 +143,8 @@ static void start_slowly(struct cubic *c, struct cc *cc, const struct cc_sample 
 	bool over = hystart_on_ack(&c->hystart, s);
 
 	window_slow_start(cc, hystart_growth(&c->hystart, credit));
-	if (!over)
-		return;
-	cc->ssthresh = cc->cwnd;		/* RFC 9406 4.2: congestion avoidance, without a loss */
-	c->cwnd_prior = cc->cwnd;
-	c->w_max = 0;
+	if (over)
+		cc->ssthresh = cc->cwnd;	/* RFC 9406 4.2: congestion avoidance, and no loss has told W_max */
 }
 
 /* --- the table -------------------------------------------------------------------------------------------------- */
@@ -194,8 +177,6 @@ static void cubic_on_ack(struct cc *cc, void *priv, const struct cc_sample *s)
 	}
 	if (!s->cwnd_limited)
 		c->last_us = s->now_us;
-	if (cc->cwnd < cc->ssthresh)
-		c->epoch = false;
 	credit = window_slow_start(cc, credit);
 	if (credit)
 		avoid(c, cc, s, credit);

@@ -74,6 +74,19 @@ void tcp_say_cc(struct tapir *t, const struct tcp_conn *c, const char *why)
 	probe(t, &e);
 }
 
+void tcp_say_ecn(struct tapir *t, const struct tcp_conn *c, const char *why)
+{
+	struct tapir_event e;
+
+	if (!t->cfg.probe)
+		return;
+	e = about(t, c, TAPIR_EV_ECN, why);
+	e.u.ecn.on = tcp_ecn_on(c);
+	e.u.ecn.echo = c->ecn & ECN_ECHO;
+	e.u.ecn.ce_in = c->ce_in;
+	probe(t, &e);
+}
+
 void tcp_say_window(struct tapir *t, const struct tcp_conn *c)
 {
 	struct tapir_event e;

@@ -27,6 +27,7 @@ struct tcp_delivery {
 	bool original;				/* text that was sent once, before the phase began, was delivered */
 	bool head_again;			/* the oldest segment had been sent again since the phase began */
 	bool frto;				/* RFC 5682: the timeout was spurious */
+	bool ece;				/* the peer echoes congestion (RFC 3168 6.1.3) */
 	seq_t prior_una;			/* SND.UNA before */
 	usec_t rack_sent_us;			/* of what it delivered, the latest time it was sent; 0: nothing that counts */
 	bool dsack;				/* the first block is a DSACK (RFC 2883 4) */
@@ -97,6 +98,19 @@ void tcp_fastopen_open(struct tapir *t, struct tcp_conn *c, const struct tcp_arr
 /* The handshake of a FASTOPEN_EARLY connection has ended, one way or another. Others are left alone. */
 void tcp_fastopen_settle(struct tapir *t, struct tcp_conn *c, bool reset);
 
+/* --- challenge.c --- */
+void tcp_owe_challenge_ack(struct tapir *t, struct tcp_conn *c, const char *why);	/* rate limited (RFC 5961 7) */
+
+/* --- defer.c: TCP_DEFER_ACCEPT --- */
+bool tcp_defer_holds(struct tcp_conn *c, const struct tcp_seg *seg);	/* this ACK of our SYN is not what is waited for */
+/* The peer has the SYN-ACK: a timeout only counts; asked before it does. */
+bool tcp_defer_is_quiet(const struct tcp_conn *c);
+
+/* --- orphan.c --- */
+void tcp_orphan_begin(struct tapir *t, struct tcp_conn *c);	/* its owner has just let go */
+void tcp_orphan_end(struct tapir *t, struct tcp_conn *c, const char *why);	/* with a RST */
+bool tcp_orphan_make_room(struct tapir *t);			/* buffers: false if no orphan ought to give any */
+
 /* --- recovery.c: what an ACK means for loss and congestion --- */
 /* SEG.ACK is from SND.UNA to SND.MAX. duplicate: in the sense of RFC 5681 2. */
 void tcp_on_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg, bool duplicate);
@@ -107,6 +121,7 @@ void tcp_all_is_lost(struct tcp_conn *c, const char *why);	/* it is to be sent a
 void tcp_reduce_window(struct tapir *t, struct tcp_conn *c, const char *why);
 void tcp_cc_open(struct tapir *t, struct tcp_conn *c);		/* the connection may send: its initial window */
 /* Tells the controller that sending starts. initial_window in bytes; idle_us: see cc.h. */
+void tcp_note_app_limit(struct tcp_conn *c);	/* before what waits or what is under way changes (rate.h) */
 void tcp_cc_start(struct tapir *t, struct tcp_conn *c, uint32_t initial_window, usec_t idle_us);
 void tcp_cc_switch(struct tapir *t, struct tcp_conn *c, const struct cc_ops *to);
 uint32_t tcp_flight(const struct tcp_conn *c);			/* bytes sent and not acknowledged */
@@ -117,6 +132,8 @@ void tcp_sack_advance(struct tapir *t, struct tcp_conn *c, const struct tcp_seg 
 void tcp_sack_blocks_arrive(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg, struct tcp_delivery *d);
 
 /* --- rack.c --- */
+/* Was seg for an earlier transmission of r, or may it be? */
+bool tcp_rack_is_ambiguous(struct tapir *t, const struct tcp_conn *c, const struct tcp_sent *r, const struct tcp_seg *seg);
 void tcp_rack_on_delivered(struct tapir *t, struct tcp_conn *c, const struct tcp_sent *r, const struct tcp_seg *seg,
 			   struct tcp_delivery *d);
 void tcp_rack_on_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg, struct tcp_delivery *d);
@@ -164,14 +181,68 @@ uint8_t tcp_sack_blocks(const struct tcp_conn *c, struct sack_block blocks[TCP_S
 void tcp_reass_init(struct tapir *t, void *mem, uint32_t count);
 size_t tcp_reass_size(uint32_t count);
 
+/* --- dsack.c --- */
+/* [start, end) has arrived twice. */
+void tcp_dsack_note(const struct tapir *t, struct tcp_conn *c, seq_t start, seq_t end);
+void tcp_dsack_old(const struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg);
+static inline bool tcp_dsack_waits(const struct tcp_conn *c) { return !seq_eq(c->dsack.start, c->dsack.end); }
+uint8_t tcp_dsack_take(struct tcp_conn *c, struct sack_block blocks[], uint8_t max);
+
 /* --- output.c --- */
 void tcp_owe_ack(struct tapir *t, struct tcp_conn *c, const char *why);
 void tcp_owe_dup_ack(struct tapir *t, struct tcp_conn *c, const char *why);
-void tcp_owe_challenge_ack(struct tapir *t, struct tcp_conn *c, const char *why);	/* rate limited (RFC 5961 7) */
 void tcp_ready(struct tapir *t, struct tcp_conn *c);		/* tcp_output is to look at it */
 void tcp_unready(struct tapir *t, struct tcp_conn *c);
 bool tcp_has_new_segment(struct tapir *t, struct tcp_conn *c);	/* a whole one, within the windows */
 uint32_t tcp_window_to_offer(const struct tcp_conn *c);		/* silly window avoidance applied (RFC 9293 3.8.6.2.2) */
+
+/* --- ecn.c --- */
+enum tcp_ecn {			/* RFC 3168 6.1.1: which SYNs and SYN-ACKs were ECN-setup, which were not */
+	ECN_SENT_SETUP = 1, ECN_SENT_PLAIN = 2, ECN_GOT_SETUP = 4, ECN_GOT_PLAIN = 8,
+	ECN_ECHO = 16,			/* CE has arrived: ACKs say ECE until CWR */
+	ECN_CWR = 32,			/* the window was reduced: the next new text says CWR */
+	ECN_REDUCED = 64,		/* and not again before what was outstanding then is acknowledged, up to ecn_recover */
+	ECN_SEEN = 128			/* text with ECT or CE has arrived: the peer uses it, and the path lets it through */
+};
+void tcp_ecn_take_syn(struct tcp_conn *c, uint8_t flags);		/* the peer's SYN or SYN-ACK */
+bool tcp_ecn_on(const struct tcp_conn *c);				/* new text goes out with ECT */
+void tcp_ecn_on_text(struct tapir *t, struct tcp_conn *c, const struct tcp_arrival *a);	/* text within the window */
+void tcp_ecn_on_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg);	/* before SND.UNA moves */
+bool tcp_ecn_echoed(const struct tcp_conn *c, const struct tcp_seg *seg);	/* ECE: no reason for the window to grow */
+void tcp_ecn_reduced(struct tcp_conn *c);	/* after a loss, too: the peer is told with CWR */
+void tcp_ecn_undone(struct tcp_conn *c);	/* there was no congestion */
+bool tcp_ecn_owes_cwr(const struct tcp_conn *c);	/* the next frame of new text is to be one segment */
+/* For one segment that leaves: TCP flags to add, and the ECN bits of its datagram. */
+uint8_t tcp_ecn_flags(struct tapir *t, struct tcp_conn *c, uint8_t flags, bool new_text);
+uint8_t tcp_ecn_tos(const struct tcp_conn *c, bool new_text);
+
+/* --- tuning.c: rarely set options, as they apply to c --- */
+size_t tcp_tunings_size(const struct tapir_config *cfg);
+void tcp_tunings_init(struct tapir *t, void *mem);
+usec_t tcp_keep_idle_us(const struct tapir *t, const struct tcp_conn *c);
+usec_t tcp_keep_interval_us(const struct tapir *t, const struct tcp_conn *c);
+uint8_t tcp_syn_retries(const struct tapir *t, const struct tcp_conn *c);
+usec_t tcp_fin_wait_2_us(const struct tapir *t, const struct tcp_conn *c);
+uint32_t tcp_window_limit(const struct tcp_conn *c);
+uint32_t tcp_mss_limit(const struct tcp_conn *c, uint32_t mss);
+
+/* --- user_timeout.c --- */
+usec_t tcp_user_timeout_us(const struct tcp_conn *c);			/* 0: none */
+void tcp_user_timer_begin(struct tapir *t, struct tcp_conn *c);		/* something may wait now */
+void tcp_user_timer_progress(struct tapir *t, struct tcp_conn *c);	/* something was acknowledged */
+void tcp_user_timer_changed(struct tapir *t, struct tcp_conn *c, uint32_t old_ms);
+bool tcp_keepalive_is_over(const struct tapir *t, const struct tcp_conn *c);	/* enough probes without an answer */
+
+/* --- cork.c --- */
+bool tcp_cork_holds(const struct tcp_conn *c);				/* a last short segment is to wait */
+usec_t tcp_override_us(const struct tapir *t, const struct tcp_conn *c);	/* how long, at most (RFC 9293 3.8.6.2.1 (4)) */
+void tcp_cork_on_sent(struct tcp_conn *c);				/* SND.NXT has moved */
+
+/* --- status.c --- */
+void tcp_count_in(struct tcp_conn *c, const struct tcp_arrival *a);
+/* What leaves, before SND.MAX moves; segment: the text that a driver puts in each, if it cuts it up. */
+void tcp_count_out(struct tcp_conn *c, seq_t at, uint32_t text, uint32_t segment);
+bool tcp_wraps(seq_t began, seq_t from, seq_t to);	/* moving from - to passes the number that it began with */
 
 /* --- reset.c --- */
 void tcp_reset_for(struct tapir *t, const struct ip_packet *pkt, const struct tcp_seg *seg);	/* RFC 9293 3.5.2 */
@@ -201,6 +272,7 @@ void tcp_say_segment(struct tapir *t, const struct tcp_conn *c, const struct tcp
 void tcp_say_timer(struct tapir *t, const struct tcp_conn *c, enum tapir_tcp_timer timer, enum tapir_event_kind kind);
 void tcp_say_owed(struct tapir *t, const struct tcp_conn *c, const char *why);
 void tcp_say_cc(struct tapir *t, const struct tcp_conn *c, const char *why);
+void tcp_say_ecn(struct tapir *t, const struct tcp_conn *c, const char *why);
 void tcp_say_window(struct tapir *t, const struct tcp_conn *c);
 
 #endif

@@ -15,7 +15,7 @@ static uint32_t syn_queue_limit(const struct tapir *t) { return max_u32(t->cfg.m
 void tcp_update_mss(struct tapir *t, struct tcp_conn *c)
 {
 	struct ip_route route;
-	uint32_t mss = c->snd.mss_option;
+	uint32_t mss = tcp_mss_limit(c, c->snd.mss_option);
 
 	if (ip_route(t, &c->peer.addr, &route) == 0)
 		mss = min_u32(mss, (uint32_t)route.mtu - IP_TCP_HEADERS);
@@ -35,6 +35,7 @@ void tcp_take_syn_options(struct tapir *t, struct tcp_conn *c, const struct tcp_
 	c->ws_on = t->cfg.window_scale && seg->opt.has_wscale;
 	c->ts_on = t->cfg.timestamps && seg->opt.has_ts;
 	c->sack_on = t->cfg.sack && seg->opt.sack_permitted;
+	tcp_ecn_take_syn(c, seg->flags);
 	c->snd.shift = c->ws_on ? seg->opt.wscale : 0;
 	if (!c->ws_on)
 		c->rcv.shift = 0;
@@ -44,7 +45,7 @@ void tcp_take_syn_options(struct tapir *t, struct tcp_conn *c, const struct tcp_
 	if (c->ts_on) {
 		c->ts.recent = seg->opt.ts_val;
 		c->ts.recent_us = t->now_us;
-		c->ts.last_ack_sent = c->rcv.nxt;	/* the SYN's ACK, which is owed */
+		c->last_ack_sent = c->rcv.nxt;	/* the SYN's ACK, which is owed */
 	}
 	tcp_update_mss(t, c);
 }
@@ -56,7 +57,7 @@ void tcp_established(struct tapir *t, struct tcp_conn *c)
 	tcp_set_keepalive(t, c, c->keepalive);
 }
 
-static void inherit(struct tcp_conn *c, const struct tcp_listener *l)
+static void inherit(struct tapir *t, struct tcp_conn *c, const struct tcp_listener *l)
 {
 	c->sndbuf = l->sndbuf;
 	c->rcvbuf = l->rcvbuf;
@@ -66,6 +67,9 @@ static void inherit(struct tcp_conn *c, const struct tcp_listener *l)
 	c->cc.ops = cc_of((enum tapir_cc)l->congestion);
 	c->nodelay = l->nodelay;
 	c->keepalive = l->keepalive;
+	c->cork = l->cork;
+	tcp_tuning_put(t, c->tuning);
+	c->tuning = tcp_tuning_share(l->tuning);
 }
 
 static seq_t choose_iss(struct tapir *t, const struct tcp_conn *c, const struct tcp_arrival *a)
@@ -81,7 +85,7 @@ static seq_t choose_iss(struct tapir *t, const struct tcp_conn *c, const struct 
 void tcp_take_syn(struct tapir *t, struct tcp_conn *c, struct tcp_listener *l, const struct tcp_arrival *a)
 {
 	c->listener = l;
-	inherit(c, l);
+	inherit(t, c, l);
 	c->local = (struct tapir_endpoint){a->pkt->dst, a->seg.dst_port};
 	c->peer = (struct tapir_endpoint){a->pkt->src, a->seg.src_port};
 	c->irs = a->seg.seq;
@@ -91,6 +95,7 @@ void tcp_take_syn(struct tapir *t, struct tcp_conn *c, struct tcp_listener *l, c
 	c->ts.offset = tcp_ts_offset(t, &c->local, &c->peer);
 	tcp_set_shift(t, c);
 	tcp_take_syn_options(t, c, &a->seg);
+	tcp_count_in(c, a);
 }
 
 /* RFC 4987 3.6: what finds the SYN queue full goes without a place in it. But a SYN that ended a TIME-WAIT needs an ISS above

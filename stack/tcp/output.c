@@ -61,28 +61,17 @@ void tcp_owe_dup_ack(struct tapir *t, struct tcp_conn *c, const char *why)
 	tcp_ready(t, c);
 }
 
-void tcp_owe_challenge_ack(struct tapir *t, struct tcp_conn *c, const char *why)
-{
-	if (t->now_us - t->tcp->challenge.window_us >= TAPIR_SEC || !t->tcp->challenge.window_us) {
-		t->tcp->challenge.window_us = max_usec(t->now_us, 1);
-		t->tcp->challenge.left = t->cfg.challenge_acks;
-	}
-	if (!t->tcp->challenge.left)
-		return;
-	t->tcp->challenge.left--;
-	tcp_owe_dup_ack(t, c, why);
-}
-
 /* --- what may be sent ------------------------------------------------------------------------------------------- */
 
 uint32_t tcp_window_to_offer(const struct tcp_conn *c)
 {
 	uint32_t unread = c->rx.bytes, space = c->rcvbuf > unread ? c->rcvbuf - unread : 0;
-	uint32_t limit = 65535u << c->rcv.shift, old = seq_gt(c->rcv.adv, c->rcv.nxt) ? seq_sub(c->rcv.adv, c->rcv.nxt) : 0;
+	uint32_t limit = min_u32(65535u << c->rcv.shift, tcp_window_limit(c));
+	uint32_t old = seq_gt(c->rcv.adv, c->rcv.nxt) ? seq_sub(c->rcv.adv, c->rcv.nxt) : 0;
 
 	space = min_u32(space, limit);
 	/* RFC 9293 3.8.6.2.2 (MUST-39): the edge moves by a segment or half the buffer, or not at all; never back (SHLD-14). */
-	if (space < old || space - old < min_u32(c->rcvbuf / 2, c->rcv.mss_offered))
+	if (space < old || space - old < min_u32(tcp_window_limit(c) / 2, c->rcv.mss_offered))
 		return old;
 	return space;
 }
@@ -100,7 +89,7 @@ static uint8_t sack_block_count(const struct tcp_conn *c)
 
 	while (n && SACK_OPTION(n) > c->snd.mss / 2u)
 		n--;
-	return (uint8_t)(c->sack_on ? min_u32(n, c->piece_count) : 0);
+	return (uint8_t)(c->sack_on ? min_u32(n, c->piece_count + (tcp_dsack_waits(c) ? 1u : 0u)) : 0);
 }
 
 /* Text bytes of a full segment just now: what SACK blocks take comes out of the MSS (RFC 6691 2). */
@@ -130,7 +119,7 @@ static uint32_t frame_text_max(const struct tapir *t, const struct tcp_conn *c)
 	uint32_t segment = segment_text_max(c);
 	uint32_t most = min_u32(GSO_TEXT_MAX, max_u32(pace_room(t, c), segment));
 
-	return t->cfg.offload.tso4 ? most / segment * segment : segment;
+	return t->cfg.offload.tso4 && !tcp_ecn_owes_cwr(c) ? most / segment * segment : segment;
 }
 
 /* Where `at` lies in c->tx: our SYN takes a place of the sequence space, but none there. */
@@ -145,6 +134,8 @@ static uint32_t text_offset(const struct tcp_conn *c, seq_t at)
  * longer than a segment does not wait for its beginning. */
 static bool nagle_holds(const struct tapir *t, const struct tcp_conn *c)
 {
+	if (tcp_cork_holds(c))
+		return true;
 	return t->cfg.nagle && !c->nodelay && !c->fin_queued && text_offset(c, c->snd.max) > 0 && c->snd.short_out;
 }
 
@@ -297,7 +288,7 @@ static void restart_after_idle(struct tapir *t, struct tcp_conn *c)
 	usec_t idle_us = t->now_us - c->last_out_us;
 	bool fresh = !c->sender->started;
 
-	if (tcp_flight(c) || (!fresh && idle_us <= c->rtt.rto_us))
+	if (tcp_flight(c) || (!fresh && idle_us <= c->rtt.rto_us && !c->cc.ops->paces_itself))
 		return;
 	tcp_cc_start(t, c, c->snd.mss * (uint32_t)t->cfg.initial_window, idle_us > c->rtt.rto_us ? idle_us : 0);
 }
@@ -391,7 +382,7 @@ static void syn_options(struct tapir *t, const struct tcp_conn *c, struct tcp_op
 {
 	bool first = c->state == TCP_SYN_SENT;		/* we offer; in SYN-RECEIVED we agree */
 
-	opt->mss = (uint16_t)(t->cfg.mtu - IP_TCP_HEADERS);
+	opt->mss = (uint16_t)tcp_mss_limit(c, (uint32_t)t->cfg.mtu - IP_TCP_HEADERS);
 	opt->has_wscale = first ? t->cfg.window_scale : c->ws_on;
 	opt->wscale = c->rcv.shift;
 	opt->sack_permitted = first ? t->cfg.sack : c->sack_on;
@@ -399,7 +390,15 @@ static void syn_options(struct tapir *t, const struct tcp_conn *c, struct tcp_op
 	tcp_fastopen_options(t, c, opt);
 }
 
-static void segment_options(struct tapir *t, const struct tcp_conn *c, struct tcp_seg *seg)
+/* A frame that is cut up later would report its duplicate with each part: that waits. */
+static void sack_options(struct tcp_conn *c, struct tcp_seg *seg)
+{
+	uint8_t max = sack_block_count(c), n = seg->len > segment_text_max(c) + 1 ? 0 : tcp_dsack_take(c, seg->opt.sack, max);
+
+	seg->opt.sack_count = (uint8_t)(n + tcp_sack_blocks(c, seg->opt.sack + n, (uint8_t)(max - n)));
+}
+
+static void segment_options(struct tapir *t, struct tcp_conn *c, struct tcp_seg *seg)
 {
 	if (seg->flags & TCP_SYN)
 		syn_options(t, c, &seg->opt);
@@ -409,8 +408,8 @@ static void segment_options(struct tapir *t, const struct tcp_conn *c, struct tc
 		seg->opt.ts_val = tcp_ts_now(t, c);
 		seg->opt.ts_ecr = c->ts.recent;
 	}
-	if (sack_block_count(c) && !(seg->flags & TCP_SYN))
-		seg->opt.sack_count = tcp_sack_blocks(c, seg->opt.sack, sack_block_count(c));
+	if (!(seg->flags & TCP_SYN))
+		sack_options(c, seg);
 }
 
 static uint16_t window_field(const struct tcp_conn *c, uint8_t flags)
@@ -420,6 +419,12 @@ static uint16_t window_field(const struct tcp_conn *c, uint8_t flags)
 	return (uint16_t)min_u32(flags & TCP_SYN ? wnd : wnd >> c->rcv.shift, 65535);
 }
 
+/* Of a SYN, which has no shift: what is free, as far as the program lets it show. */
+static uint32_t syn_window(const struct tcp_conn *c)
+{
+	return min_u32(c->rcvbuf - min_u32(c->rx.bytes, c->rcvbuf), min_u32(tcp_window_limit(c), 65535));
+}
+
 /* The edge moves by whole units of the scaled field, so that it is where the peer sees it. What is left of the window
  * later need not be a whole number of them: the field then says a little less, and text up to the edge is still taken
  * (RFC 7323 2.4). */
@@ -427,11 +432,11 @@ static void move_window(const struct tapir *t, struct tcp_conn *c, uint8_t flags
 {
 	uint32_t offer = tcp_window_to_offer(c) >> c->rcv.shift << c->rcv.shift;
 
-	c->rcv.mss_offered = (uint16_t)(t->cfg.mtu - IP_TCP_HEADERS);
+	c->rcv.mss_offered = (uint16_t)tcp_mss_limit(c, (uint32_t)t->cfg.mtu - IP_TCP_HEADERS);
 	if (c->state == TCP_SYN_SENT)
 		tcp_set_shift(t, c);
 	if (flags & TCP_SYN)
-		c->rcv.adv = seq_max(c->rcv.adv, seq_add(c->rcv.nxt, min_u32(c->rcvbuf - min_u32(c->rx.bytes, c->rcvbuf), 65535)));
+		c->rcv.adv = seq_max(c->rcv.adv, seq_add(c->rcv.nxt, syn_window(c)));
 	else
 		c->rcv.adv = seq_max(c->rcv.adv, seq_add(c->rcv.nxt, offer));
 }
@@ -494,7 +499,7 @@ static void sent_ack(struct tapir *t, struct tcp_conn *c, bool pure)
 		c->owed.dup_acks--;
 	c->owed.ack = false;
 	c->rcv.unacked = 0;
-	c->ts.last_ack_sent = c->rcv.nxt;
+	c->last_ack_sent = c->rcv.nxt;
 	tcp_timer_disarm(t, c, TAPIR_TIMER_DELACK);
 }
 
@@ -568,6 +573,7 @@ static void sent_sequence(struct tapir *t, struct tcp_conn *c, const struct plan
 		if (c->sender)	/* a byte of it into a closed window: a copy of this one is ours */
 			c->sender->undo.high = seq_max(c->sender->undo.high, end);
 	}
+	tcp_cork_on_sent(c);
 	c->last_out_us = t->now_us;
 	if (c->sender) {
 		tcp_prr_on_sent(c->sender, len);
@@ -583,6 +589,7 @@ static void sent(struct tapir *t, struct tcp_conn *c, const struct plan *p)
 {
 	uint32_t len = p->len + (p->flags & TCP_SYN ? 1 : 0) + (p->flags & TCP_FIN ? 1 : 0);
 
+	tcp_count_out(c, p->at, p->len, segment_text_max(c));
 	if (p->flags & TCP_ACK)
 		sent_ack(t, c, len == 0);
 	if (!len) {
@@ -602,7 +609,7 @@ static void wait_for_window(struct tapir *t, struct tcp_conn *c)
 	if (!waiting || tcp_syn_unacked(c) || tcp_timer_is_armed(c, TAPIR_TIMER_PACE))
 		return;
 	if (!tcp_timer_is_armed(c, TAPIR_TIMER_RTO) && !tcp_timer_is_armed(c, TAPIR_TIMER_PERSIST))
-		tcp_timer_arm(t, c, TAPIR_TIMER_PERSIST, t->now_us + c->rtt.rto_us);
+		tcp_timer_arm(t, c, TAPIR_TIMER_PERSIST, t->now_us + tcp_override_us(t, c));
 }
 
 /* The path has shrunk: the segment is lost, the next is smaller. False: it would not be. */
@@ -624,8 +631,12 @@ static bool tcp_output(struct tapir *t, struct tcp_conn *c, struct tapir_out *ou
 			     .df = true};
 	struct plan p;
 	enum tapir_verdict v;
+	bool new_text;
 
 	while (plan_segment(t, c, &p)) {
+		new_text = p.len && seq_geq(p.at, c->snd.max) && c->snd.wnd && !(p.flags & TCP_SYN);
+		p.flags |= tcp_ecn_flags(t, c, p.flags, new_text);
+		how.tos = c->tos | tcp_ecn_tos(c, new_text);
 		emit(t, c, &p, out);
 		sent(t, c, &p);
 		v = ip_output(t, out, &how);

@@ -34,7 +34,7 @@ static void note_min_rtt(struct tapir *t, struct tcp_sender *s, uint32_t rtt_us)
 
 /* RFC 8985 6.2 step 2: an ACK of what was sent more than once may be for the first time: if it echoes an older timestamp, in
  * whole milliseconds of the clock that made it; or if it has come faster than any other. */
-static bool is_ambiguous(struct tapir *t, const struct tcp_conn *c, const struct tcp_sent *r, const struct tcp_seg *seg)
+bool tcp_rack_is_ambiguous(struct tapir *t, const struct tcp_conn *c, const struct tcp_sent *r, const struct tcp_seg *seg)
 {
 	uint32_t rtt_us = (uint32_t)min_usec(t->now_us - r->sent_us, UINT32_MAX);
 	uint32_t sent_ts = (uint32_t)(r->sent_us / TAPIR_MS) + c->ts.offset;
@@ -56,7 +56,7 @@ void tcp_rack_on_delivered(struct tapir *t, struct tcp_conn *c, const struct tcp
 
 	if (seq_lt(r->end, s->rack.fack) && r->times == 1)	/* step 3: it was overtaken */
 		s->rack.reordering_seen = true;
-	if (is_ambiguous(t, c, r, seg))
+	if (tcp_rack_is_ambiguous(t, c, r, seg))
 		return;
 	if (r->times == 1) {
 		d->rtt_us = min_u32(d->rtt_us, rtt_us);

@@ -83,6 +83,17 @@ uint32_t tcp_store_in_order(struct tapir *t, struct tcp_conn *c, const struct tc
 	return got + store_text(t, &c->rx, a->pkt, span_from(a->seg.text, got));
 }
 
+/* Of [start, end) the first run that a piece holds is a duplicate (RFC 2883 4.2: only the first). */
+static void report_overlap(const struct tapir *t, struct tcp_conn *c, seq_t start, seq_t end)
+{
+	const struct tcp_piece *p = c->pieces;
+
+	while (p && seq_leq(piece_end(p), start))
+		p = p->next;
+	if (p && seq_lt(p->start, end))
+		tcp_dsack_note(t, c, seq_max(p->start, start), seq_min(piece_end(p), end));
+}
+
 /* Cuts the arrival where it overlaps what is there: what came first stays, pieces that it covers wholly go. Returns the
  * piece before it, if any; *at is where it belongs. */
 static struct tcp_piece *make_way(struct tapir *t, struct tcp_conn *c, struct tcp_seg *seg, struct tcp_piece ***at)
@@ -90,6 +101,7 @@ static struct tcp_piece *make_way(struct tapir *t, struct tcp_conn *c, struct tc
 	struct tcp_piece *before = NULL;
 	seq_t end = seq_add(seg->seq, (uint32_t)seg->text.n);
 
+	report_overlap(t, c, seg->seq, end);
 	*at = &c->pieces;
 	while (**at && seq_leq((**at)->start, seg->seq)) {
 		before = **at;
@@ -148,6 +160,7 @@ bool tcp_reass_deliver(struct tapir *t, struct tcp_conn *c)
 		struct tcp_piece *p = c->pieces;
 		uint32_t known = min_u32(seq_sub(c->rcv.nxt, p->start), p->text.bytes);
 
+		tcp_dsack_note(t, c, p->start, seq_add(p->start, known));	/* text in order has reached into it */
 		stream_consume(&p->text, &t->frames, known);
 		c->rcv.nxt = seq_add(c->rcv.nxt, p->text.bytes);
 		c->rcv.unacked += p->text.bytes;

@@ -29,7 +29,8 @@ static struct cc_sample sample_of(struct tapir *t, struct tcp_conn *c, const str
 		.now_us = t->now_us, .mss = c->snd.mss, .initial_window = c->snd.mss * (uint32_t)t->cfg.initial_window,
 		.una = c->snd.una, .nxt = c->snd.max, .acked = d->acked, .delivered = d->delivered, .lost = d->lost,
 		.flight = tcp_pipe(c), .prior_flight = d->prior_flight, .rtt_us = d->rtt_us, .srtt_us = c->rtt.srtt_us,
-		.rate = d->rate, .min_rtt_us = s->min_rtt_us, .cwnd_limited = c->cwnd_limited, .recovery = s->phase != PHASE_OPEN};
+		.rate = d->rate, .min_rtt_us = s->min_rtt_us, .cwnd_limited = c->cwnd_limited && !d->ece,
+		.recovery = s->phase != PHASE_OPEN, .ece = d->ece};
 
 	if (d->advanced && seq_geq(c->snd.una, s->round_end)) {
 		sample.round_start = true;
@@ -46,12 +47,12 @@ static void measure(struct tcp_conn *c, struct tcp_delivery *d)
 }
 
 /* Before the flight changes: had the program nothing more to send? */
-static void note_app_limit(struct tcp_conn *c)
+void tcp_note_app_limit(struct tcp_conn *c)
 {
-	uint32_t flight = tcp_flight(c);
+	bool more = c->tx.bytes >= tcp_flight(c) + c->snd.mss;
 
 	if (c->sender && c->sender->started)
-		tcp_rate_check_app_limited(c->sender, c->tx.bytes > flight ? c->tx.bytes - flight : 0, tcp_pipe(c), c->cc.cwnd);
+		tcp_rate_check_app_limited(c->sender, more, tcp_pipe(c), c->cc.cwnd);
 }
 
 void tcp_cc_start(struct tapir *t, struct tcp_conn *c, uint32_t initial_window, usec_t idle_us)
@@ -60,6 +61,7 @@ void tcp_cc_start(struct tapir *t, struct tcp_conn *c, uint32_t initial_window, 
 	struct cc_sample sample = sample_of(t, c, &none);
 
 	sample.initial_window = initial_window;
+	sample.rate.app_limited = c->sender->rate.app_limited_until != 0;
 	c->sender->started = true;
 	c->cc.ops->start(&c->cc, c->sender->cc_priv, &sample, idle_us);
 }
@@ -75,7 +77,7 @@ static void congestion(struct tapir *t, struct tcp_conn *c, const struct tcp_del
 void tcp_cc_open(struct tapir *t, struct tcp_conn *c)
 {
 	/* RFC 5681 3.1: a lost SYN or SYN-ACK means an initial window of one segment. */
-	uint32_t window = c->snd.mss * (c->rtt.backoff ? 1u : t->cfg.initial_window);
+	uint32_t window = c->snd.mss * (c->rtt.backoff && !c->deferred ? 1u : t->cfg.initial_window);
 
 	if (c->cc.cwnd)
 		return;			/* Fast Open: it was opened before its handshake ended */
@@ -122,8 +124,10 @@ static void begin_phase(struct tapir *t, struct tcp_conn *c, enum tcp_phase phas
 	s->phase = (uint8_t)phase;
 	s->recover = c->snd.max;
 	s->tlp.out = false;		/* RFC 8985 7.1 */
-	if (!reduced)
+	if (!reduced) {
 		tcp_prr_begin(c, d);
+		tcp_ecn_reduced(c);
+	}
 	if (!reduced || c->cc.ops->paces_itself)
 		congestion(t, c, d, phase == PHASE_RECOVERY ? CC_LOSS : CC_ECN);
 	tcp_say_cc(t, c, s->why_lost);
@@ -163,6 +167,7 @@ static void end_phase(struct tapir *t, struct tcp_conn *c)
 	s->phase = PHASE_OPEN;
 	s->dup_acks = 0;
 	s->reno_out = 0;
+	s->force = false;
 	tcp_rack_on_recovery_end(s);
 	tcp_say_cc(t, c, "RFC 6675 5.1: recovery is over");
 }
@@ -269,6 +274,8 @@ static void advance(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *s
 	}
 	tcp_sack_advance(t, c, seg, d);
 	stream_consume(&c->tx, &t->frames, text);
+	if (tcp_wraps(c->iss, c->snd.una, seg->ack))
+		c->snd.wraps++;
 	c->snd.una = seg->ack;
 	c->syn_acked = true;
 	c->snd.nxt = seq_max(c->snd.nxt, c->snd.una);
@@ -298,6 +305,7 @@ static void judge(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg
 static void undone(struct tapir *t, struct tcp_conn *c, struct tcp_delivery *d, const char *why)
 {
 	tcp_say_cc(t, c, why);
+	tcp_ecn_undone(c);
 	d->lost = c->sack_on ? tcp_rack_detect(t, c) : 0;
 }
 
@@ -330,7 +338,7 @@ static void move_window(struct tapir *t, struct tcp_conn *c, const struct tcp_de
 		tcp_prr_on_ack(c, d);
 	else if (!was_reducing && (d->delivered || d->lost))
 		c->cc.ops->on_ack(&c->cc, c->sender->cc_priv, &sample);
-	tcp_say_cc(t, c, "RFC 5681 3.1: an ACK");
+	tcp_say_cc(t, c, c->cc.ops->why ? c->cc.ops->why(c->sender->cc_priv) : "RFC 5681 3.1: an ACK");
 }
 
 static void ack_is_told(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg, struct tcp_delivery *d, bool duplicate)
@@ -346,9 +354,9 @@ static void ack_is_told(struct tapir *t, struct tcp_conn *c, const struct tcp_se
 void tcp_on_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg, bool duplicate)
 {
 	struct tcp_delivery d = {.prior_flight = tcp_pipe(c), .rtt_us = CC_NONE, .longest_us = CC_NONE,
-				 .prior_una = c->snd.una, .rate_ack.now_us = t->now_us};
+				 .prior_una = c->snd.una, .rate_ack.now_us = t->now_us, .ece = tcp_ecn_echoed(c, seg)};
 
-	note_app_limit(c);
+	tcp_note_app_limit(c);
 	if (seq_gt(seg->ack, c->snd.una))
 		advance(t, c, seg, &d);
 	if (c->sack_on && seg->opt.sack_count)
@@ -359,8 +367,10 @@ void tcp_on_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg, 
 		c->sender->recover = seq(c->snd.una.n - 1);	/* follows, so that it never lies 2 GiB behind */
 	if (c->sender && (d.advanced || d.sacked || d.dsack || duplicate || c->sender->tlp.out))
 		ack_is_told(t, c, seg, &d, duplicate);
-	if (d.advanced)
+	if (d.advanced) {
 		restart_rto(t, c);
+		tcp_user_timer_progress(t, c);
+	}
 	if (d.advanced || d.sacked)
 		tcp_tlp_schedule(t, c);
 	if (d.advanced && seq_eq(c->snd.una, c->snd.max))
@@ -376,14 +386,15 @@ void tcp_on_reo_timer(struct tapir *t, struct tcp_conn *c)
 {
 	struct tcp_delivery d = {.prior_flight = tcp_pipe(c), .rtt_us = CC_NONE, .longest_us = CC_NONE};
 
-	note_app_limit(c);
+	tcp_note_app_limit(c);
 	d.lost = tcp_rack_detect(t, c);
 	if (!d.lost)
 		return;
-	measure(c, &d);
 	c->sender->why_lost = "RFC 8985 6.2 step 5: the reordering window is over";
-	if (c->sender->phase == PHASE_OPEN || c->sender->phase == PHASE_CWR)
+	if (c->sender->phase == PHASE_OPEN || c->sender->phase == PHASE_CWR) {
+		measure(c, &d);		/* else the next ACK tells of it */
 		begin_phase(t, c, PHASE_RECOVERY, &d);
+	}
 	if (c->sender->phase == PHASE_RECOVERY && !c->cc.ops->paces_itself)
 		tcp_prr_on_ack(c, &d);
 	tcp_ready(t, c);
@@ -423,7 +434,7 @@ void tcp_on_rto(struct tapir *t, struct tcp_conn *c)
 	tcp_frto_begin(c);
 	if (s->phase != PHASE_LOSS)
 		tcp_undo_begin(t, c);
-	note_app_limit(c);
+	tcp_note_app_limit(c);
 	tcp_rack_on_rto(t, c);
 	if (has_reneged(s))
 		tcp_all_is_lost(c, "RFC 2018 8: the peer has dropped what it SACKed");
@@ -435,6 +446,7 @@ void tcp_on_rto(struct tapir *t, struct tcp_conn *c)
 	s->recover = c->snd.max;	/* RFC 6582 3.2 step 4 */
 	measure(c, &d);
 	congestion(t, c, &d, CC_RTO);
+	tcp_ecn_reduced(c);
 	tcp_timer_disarm(t, c, TAPIR_TIMER_REO);
 	tcp_timer_disarm(t, c, TAPIR_TIMER_TLP);
 	tcp_say_cc(t, c, "RFC 5681 3.1: retransmission timeout");

@@ -17,7 +17,7 @@ static void deliver(struct walk *w, struct tcp_sent *r, uint32_t bytes)
 
 	w->d->delivered += bytes;
 	w->d->original |= r->times == 1 && seq_lt(r->start, s->recover);
-	tcp_rate_delivered(s, &w->d->rate_ack, r, bytes);
+	tcp_rate_delivered(s, &w->d->rate_ack, tcp_rack_is_ambiguous(w->t, w->c, r, w->seg) ? NULL : r, bytes);
 	tcp_rack_on_delivered(w->t, w->c, r, w->seg, w->d);
 }
 

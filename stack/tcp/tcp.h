@@ -10,6 +10,21 @@
 
 struct tcp_piece;				/* reass.c: one run of out-of-order text */
 
+/* Options that few programs set: those who chose the same share one set (tuning.c). 0 means the configuration's default.
+ * Nothing in it is padding: sets are compared byte by byte. */
+struct tcp_choices {
+	uint32_t user_timeout_ms;		/* TCP_USER_TIMEOUT; 0: none */
+	uint32_t window_clamp;			/* TCP_WINDOW_CLAMP, bytes; 0: none */
+	int32_t linger2_s;			/* TCP_LINGER2; -1: no wait */
+	uint16_t keep_idle_s, keep_interval_s, maxseg;
+	uint8_t keep_count, syn_retries;
+};
+struct tcp_tuning {
+	struct tcp_choices is;
+	uint32_t users;				/* sockets and connections that have it */
+	struct tcp_tuning *next;		/* in its hash chain, or in the list of free ones */
+};
+
 /* Connections in one of three queues, each in at most one: oldest first. */
 struct tcp_queue { struct tcp_conn *head, *tail; };
 
@@ -27,12 +42,14 @@ struct tcp_listener {
 	uint16_t accepted, backlog;		/* how many wait, and how many may */
 	uint32_t rcvbuf, sndbuf;		/* for its connections, as the following */
 	uint8_t ttl, tos, retries, congestion;
-	bool nodelay, keepalive;
+	bool nodelay, keepalive, cork;
+	uint8_t defer;				/* TCP_DEFER_ACCEPT: timeouts to wait for text; 0: none */
 	struct {				/* fastopen.c */
 		uint16_t limit;			/* TCP_FASTOPEN: how many may be open before their handshake has ended; 0: none */
 		uint16_t pending, resets;	/* how many are; how many a RST ended that still count ... */
 		usec_t resets_until_us;		/* ... until then */
 	} fastopen;
+	struct tcp_tuning *tuning;		/* the socket counts as its user */
 	void *owner;				/* the socket */
 };
 
@@ -69,7 +86,6 @@ struct tcp_owed {
 struct tcp_conn {
 	struct tcp_conn *hash_next;		/* demux.c */
 	struct tcp_conn *ready_next, *ready_prev;	/* output.c: the ready list, if is_ready */
-	bool is_ready;
 	struct tcp_conn *queue_next, *queue_prev;	/* SYN queue, a listener's accept queue, or the TIME-WAIT queue */
 	struct tcp_queue *queue;		/* which of them; NULL: none */
 	struct tcp_listener *listener;		/* passive open, not yet accepted: where it came from; else NULL */
@@ -91,6 +107,7 @@ struct tcp_conn {
 		uint16_t mss_option;		/* what the peer's option allows */
 		uint8_t shift;
 		bool short_out;			/* a short segment has left since everything was acknowledged (3.7.4) */
+		uint16_t wraps;			/* how often UNA has passed the number that it began with (for STATUS) */
 	} snd;
 	struct {
 		seq_t nxt, adv;			/* adv: right edge ever advertised; the window never shrinks */
@@ -101,25 +118,36 @@ struct tcp_conn {
 		uint16_t mss_offered;		/* the option of our SYN */
 		uint32_t arrivals;		/* of out-of-order text, counted for the order of SACK blocks */
 		uint16_t quick;			/* segments still to be acknowledged at once */
-		uint8_t shift;
+		uint16_t shift : 4;
+		uint16_t wraps : 12;		/* how often NXT has passed the number that it began with (for STATUS) */
 	} rcv;
-	bool fin_queued, fin_acked, have_fin, fin_rcvd;	/* ours: queued behind the text; theirs: seen, taken in order */
-	bool syn_acked;				/* not the same as SND.UNA == ISS, which comes round again after 4 GiB */
-	bool active;				/* OPEN was active: a RST in SYN-RECEIVED is a refusal, not a return to LISTEN */
-	bool ts_on, sack_on, ws_on;		/* agreed in the handshake */
-	bool nodelay, keepalive, rcv_shutdown;
-	bool urgent;				/* urgent text lies ahead of what the user has consumed */
+	bool fin_queued : 1, fin_acked : 1, have_fin : 1, fin_rcvd : 1;	/* ours: queued behind the text; theirs: seen, taken */
+	bool syn_acked : 1;			/* not the same as SND.UNA == ISS, which comes round again after 4 GiB */
+	bool active : 1;			/* OPEN was active: a RST in SYN-RECEIVED is a refusal, not a return to LISTEN */
+	bool ts_on : 1, sack_on : 1, ws_on : 1;	/* agreed in the handshake */
+	bool nodelay : 1, keepalive : 1, rcv_shutdown : 1;
+	bool urgent : 1;			/* urgent text lies ahead of what the user has consumed */
+	bool is_ready : 1;			/* in the ready list */
+	bool cork : 1, uncorked : 1;		/* TCP_CORK; but what is queued now goes (cork.c) */
+	bool deferred : 1;			/* defer.c: the peer's ACK has come, its text has not */
+	bool cwnd_limited : 1;			/* the last output stopped at cwnd: it may grow (RFC 7661 in spirit) */
 	uint8_t ttl, tos, retries;		/* retries: R2 (RFC 9293 3.8.3); UINT8_MAX: for ever */
 	uint8_t fastopen;			/* enum tcp_fastopen */
+	uint8_t ecn;				/* set of enum tcp_ecn (ecn.c) */
+	uint16_t piece_count;			/* in pieces */
+	seq_t ecn_recover;			/* SND.MAX at the last reduction, with ECN_REDUCED */
+	struct tcp_tuning *tuning;		/* never NULL; as one of its users */
 	struct tcp_owed owed;
 
 	struct stream tx;			/* SND.UNA on: unacknowledged, then unsent */
 	struct stream rx;			/* in order, unread */
 	struct tcp_piece *pieces;		/* out of order, by sequence number */
-	uint16_t piece_count;
 	uint32_t sndbuf, rcvbuf;
+	uint32_t segs_in, ce_in;		/* segments that arrived, as on the wire; of these with text marked CE */
+	uint32_t challenged_ms;			/* challenge.c: when a challenge ACK was last owed; 0: never */
 
-	struct { uint32_t recent, offset; usec_t recent_us; seq_t last_ack_sent; } ts;	/* RFC 7323 4.3 */
+	seq_t last_ack_sent;			/* Last.ACK.sent (RFC 7323 4.3) */
+	struct { uint32_t recent, offset; usec_t recent_us; } ts;	/* TS.Recent and its age (RFC 7323 4.3) */
 	struct {
 		uint32_t srtt_us, rttvar_us, rto_us;	/* RFC 6298 2; srtt 0: no sample yet */
 		uint32_t timeout_ts;		/* TSval when the timer last fired: what echoes an older one waited for it */
@@ -129,9 +157,10 @@ struct tcp_conn {
 	} rtt;
 	struct tcp_sender *sender;		/* what is under way; NULL: nothing, and it was long ago */
 	struct cc cc;
-	bool cwnd_limited;			/* the last output stopped at cwnd: it may grow (RFC 7661 in spirit) */
 	usec_t last_in_us, last_out_us;
-	uint32_t total_retrans;
+	uint32_t total_retrans, segs_out;	/* the latter as on the wire, whatever a driver cuts up */
+	uint64_t bytes_retrans;
+	struct sack_block dsack;		/* dsack.c: a duplicate that no ACK has reported; start == end: none */
 };
 
 struct tcp_hash { struct tcp_conn **buckets; uint32_t mask; };
@@ -141,8 +170,10 @@ struct tcp {
 	struct tcp_conn *free, *slots;
 	uint32_t used, syn_count, time_wait_count;
 	struct tcp_queue syn, time_wait;	/* SYN-RECEIVED from passive opens; TIME-WAIT */
+	struct tcp_queue orphans;		/* orphan.c */
 	struct tcp_conn *ready, *ready_last;	/* who may have something to send, served in turn */
 	struct tcp_piece *free_pieces;
+	struct { struct tcp_tuning plain, *free, **buckets; uint32_t mask, used; } tunings;	/* tuning.c */
 	struct {
 		struct tcp_sender *free, *idle, *idle_last;
 		struct tcp_sent *free_sent;
@@ -166,6 +197,9 @@ void tcp_unbind(struct tapir *t, struct tcp_bound *b);
 void tcp_open_passive(struct tapir *t, struct tcp_bound *b, struct tcp_listener *l);
 /* Ends LISTEN: resets what waits in both of its queues (RFC 9293 3.10.4 LISTEN). */
 void tcp_close_listener(struct tapir *t, struct tcp_bound *b, struct tcp_listener *l);
+/* TCP_DEFER_ACCEPT: seconds as the timeouts of a SYN-ACK that cover them; and back, rounded up. */
+uint8_t tcp_defer_timeouts(const struct tapir_config *cfg, uint32_t seconds);
+uint32_t tcp_defer_seconds(const struct tapir_config *cfg, uint8_t timeouts);
 /* The oldest established connection: the caller becomes its owner. NULL when there is none. */
 struct tcp_conn *tcp_accept(struct tapir *t, struct tcp_listener *l, void *owner);
 /* Active OPEN. local may be any and 0. NULL with *error set (ENETUNREACH, EADDRNOTAVAIL, EADDRINUSE, ENOMEM). The
@@ -192,17 +226,29 @@ int tcp_close(struct tapir *t, struct tcp_conn *c);
 void tcp_shutdown_receive(struct tapir *t, struct tcp_conn *c);
 /* TCP_NODELAY: turns Nagle's algorithm off or on (RFC 9293 3.7.4); what it held goes at once. */
 void tcp_set_nodelay(struct tapir *t, struct tcp_conn *c, bool on);
+/* TCP_CORK: a last short segment waits for more, at most config.cork_us. */
+void tcp_set_cork(struct tapir *t, struct tcp_conn *c, bool on);
+/* TCP_QUICKACK: the next segments are acknowledged at once, and what waits for a delayed ACK is now; or no more. */
+void tcp_set_quickack(struct tapir *t, struct tcp_conn *c, bool on);
 /* TCP_CONGESTION: another controller takes over, with the window as it is. */
 void tcp_set_congestion(struct tapir *t, struct tcp_conn *c, enum tapir_cc cc);
 /* SO_KEEPALIVE: turns probing of an idle connection on or off (RFC 9293 3.8.4). */
 void tcp_set_keepalive(struct tapir *t, struct tcp_conn *c, bool on);
+/* The rarely set options, from now on; the connection becomes one more user of the set. */
+void tcp_set_tuning(struct tapir *t, struct tcp_conn *c, struct tcp_tuning *to);
+/* The set without choices, of which a caller becomes one more user. */
+struct tcp_tuning *tcp_tuning_plain(struct tapir *t);
+struct tcp_tuning *tcp_tuning_share(struct tcp_tuning *tuning);	/* one more user */
+void tcp_tuning_put(struct tapir *t, struct tcp_tuning *tuning);		/* one less */
+/* The set with these choices in place of old, which is let go of. NULL: all config.tcp_tunings are in use; old is kept. */
+struct tcp_tuning *tcp_tuning_change(struct tapir *t, struct tcp_tuning *old, const struct tcp_choices *to);
 /* ABORT: a RST if the state calls for one; ends in CLOSED with ECONNABORTED. */
 void tcp_abort(struct tapir *t, struct tcp_conn *c);
 /* The owner lets go. In CLOSED the connection is freed; else it becomes an orphan that ends by itself: with unread text
  * by a RST (RFC 1122 4.2.2.13). The caller has called tcp_close or tcp_abort before. */
 void tcp_release(struct tapir *t, struct tcp_conn *c);
-/* STATUS. */
-void tcp_status(const struct tapir *t, const struct tcp_conn *c, struct tapir_tcp_info *info);
+/* STATUS (status.c). */
+void tcp_status(struct tapir *t, const struct tcp_conn *c, struct tapir_tcp_info *info);
 
 /* --- upcalls: socket/ defines these --- */
 void socket_tcp_ready(struct tapir *t, struct tcp_conn *c);		/* c->owner is set: readable, writable, ended ... */

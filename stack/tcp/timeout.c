@@ -51,8 +51,12 @@ static void give_up(struct tapir *t, struct tcp_conn *c)
 /* R2 (RFC 9293 3.8.3): of an attempt to open, which a crossing SYN does not shorten (MUST-23); of an orphan; or the user's. */
 static uint8_t retry_limit(const struct tapir *t, const struct tcp_conn *c)
 {
+	if (c->deferred && c->state == TCP_SYN_RCVD && c->listener)
+		return (uint8_t)max_u32(t->cfg.synack_retries, c->listener->defer);
 	if (c->state == TCP_SYN_SENT || c->state == TCP_SYN_RCVD)
-		return c->active ? t->cfg.syn_retries : t->cfg.synack_retries;
+		return c->active ? tcp_syn_retries(t, c) : t->cfg.synack_retries;
+	if (tcp_user_timeout_us(c))
+		return FOR_EVER;		/* the user timeout is R2 */
 	return c->owner || c->listener ? c->retries : t->cfg.orphan_retries;
 }
 
@@ -77,17 +81,20 @@ static void reach_r1(struct tapir *t, struct tcp_conn *c)
 static void rto_fires(struct tapir *t, struct tcp_conn *c)
 {
 	uint8_t limit = retry_limit(t, c);
+	bool quiet;
 
 	if (c->rtt.backoff >= limit && limit < FOR_EVER) {
 		give_up(t, c);
 		return;
 	}
-	if (c->rtt.backoff < UINT8_MAX && ++c->rtt.backoff == t->cfg.retries1)
+	quiet = tcp_defer_is_quiet(c);
+	if (c->rtt.backoff < UINT8_MAX && ++c->rtt.backoff == t->cfg.retries1 && !quiet)
 		reach_r1(t, c);
 	c->rtt.rto_us = (uint32_t)backed_off(t, c, 1);	/* until a new sample (RFC 6298 5.5) */
 	c->rtt.syn_at_us = USEC_NEVER;
 	c->rtt.timeout_ts = tcp_ts_now(t, c);
-	tcp_on_rto(t, c);
+	if (!quiet || !tcp_defer_is_quiet(c))
+		tcp_on_rto(t, c);
 	tcp_timer_arm(t, c, TAPIR_TIMER_RTO, t->now_us + c->rtt.rto_us);
 }
 
@@ -99,7 +106,7 @@ static void persist_fires(struct tapir *t, struct tcp_conn *c)
 	bool silent = t->now_us - c->last_in_us > 2 * t->cfg.rto_max_us;
 
 	if ((orphan && c->rtt.probes >= t->cfg.orphan_retries) ||
-	    (silent && c->rtt.probes >= c->retries && c->retries < FOR_EVER)) {
+	    (silent && c->rtt.probes >= c->retries && c->retries < FOR_EVER && !tcp_user_timeout_us(c))) {
 		tcp_reset_conn(t, c, c->snd.max);
 		give_up(t, c);
 		return;
@@ -122,30 +129,34 @@ static void delack_fires(struct tapir *t, struct tcp_conn *c)
  * something waits to be sent or acknowledged the other timers ask. */
 static void keepalive_fires(struct tapir *t, struct tcp_conn *c)
 {
-	usec_t idle_until = c->last_in_us + t->cfg.keepalive_idle_us;
+	usec_t idle_until = c->last_in_us + tcp_keep_idle_us(t, c);
 	bool waiting = c->tx.bytes || seq_lt(c->snd.una, c->snd.max);
 
 	if (t->now_us < idle_until || waiting) {
 		if (t->now_us >= idle_until)
-			idle_until = t->now_us + t->cfg.keepalive_interval_us;
+			idle_until = t->now_us + tcp_keep_interval_us(t, c);
 		tcp_timer_arm(t, c, TAPIR_TIMER_KEEPALIVE, idle_until);
 		return;
 	}
-	if (c->rtt.keepalives >= t->cfg.keepalive_probes) {
+	if (tcp_keepalive_is_over(t, c)) {
 		tcp_reset_conn(t, c, c->snd.max);
 		give_up(t, c);
 		return;
 	}
 	c->rtt.keepalives++;
 	c->owed.keepalive = true;
-	tcp_timer_arm(t, c, TAPIR_TIMER_KEEPALIVE, t->now_us + t->cfg.keepalive_interval_us);
+	tcp_timer_arm(t, c, TAPIR_TIMER_KEEPALIVE, t->now_us + tcp_keep_interval_us(t, c));
 	tcp_ready(t, c);
 }
 
-/* Nobody is left to read what an absent FIN would end (fin_wait_2_us), or 2 MSL have passed. */
+/* Nobody is left to read what an absent FIN would end (fin_wait_2_us), or 2 MSL have passed; or an orphan is not rid of its
+ * text yet (orphan_us). */
 static void wait_is_over(struct tapir *t, struct tcp_conn *c)
 {
-	tcp_conn_end(t, c, 0);
+	if (c->state == TCP_FIN_WAIT_2 || c->state == TCP_TIME_WAIT)
+		tcp_conn_end(t, c, 0);
+	else
+		tcp_orphan_end(t, c, "the peer takes too long over an orphan's text (config.orphan_us)");
 }
 
 /* RFC 8985 7.3: whether the probe can be sent or not, the RTO counts from now. */
@@ -166,8 +177,8 @@ static void pace_fires(struct tapir *t, struct tcp_conn *c)
 static void (*const fires[TAPIR_TIMER_COUNT])(struct tapir *, struct tcp_conn *) = {
 	[TAPIR_TIMER_RTO] = rto_fires, [TAPIR_TIMER_PERSIST] = persist_fires, [TAPIR_TIMER_DELACK] = delack_fires,
 	[TAPIR_TIMER_KEEPALIVE] = keepalive_fires, [TAPIR_TIMER_FIN_WAIT_2] = wait_is_over,
-	[TAPIR_TIMER_2MSL] = wait_is_over, [TAPIR_TIMER_TLP] = tlp_fires, [TAPIR_TIMER_REO] = tcp_on_reo_timer,
-	[TAPIR_TIMER_PACE] = pace_fires,
+	[TAPIR_TIMER_2MSL] = wait_is_over, [TAPIR_TIMER_USER] = give_up, [TAPIR_TIMER_TLP] = tlp_fires,
+	[TAPIR_TIMER_REO] = tcp_on_reo_timer, [TAPIR_TIMER_PACE] = pace_fires,
 };
 
 void tcp_timer_fire(struct tapir *t, struct timer *timer)
@@ -192,5 +203,5 @@ void tcp_set_keepalive(struct tapir *t, struct tcp_conn *c, bool on)
 	if (!on || c->state == TCP_CLOSED)
 		tcp_timer_disarm(t, c, TAPIR_TIMER_KEEPALIVE);
 	else if (c->state != TCP_SYN_SENT && c->state != TCP_SYN_RCVD && c->state != TCP_TIME_WAIT)
-		tcp_timer_arm(t, c, TAPIR_TIMER_KEEPALIVE, c->last_in_us + t->cfg.keepalive_idle_us);
+		tcp_timer_arm(t, c, TAPIR_TIMER_KEEPALIVE, c->last_in_us + tcp_keep_idle_us(t, c));
 }

@@ -1,5 +1,20 @@
-/* timewait.c: TIME-WAIT (RFC 9293 3.6, 3.10.7.4) and who may end it early (RFC 6191).
- * The TIME-WAIT queue is in order of entry: when the pool of connections is empty the oldest gives way (conn.c). */
+/* timewait.c: TIME-WAIT (RFC 9293 3.6, 3.10.7.4) and who may end it early (RFC 6191, RFC 1337).
+ * The TIME-WAIT queue is in order of entry: when the pool of connections is empty the oldest gives way (conn.c).
+ *
+ * What TIME-WAIT is for is one thing: no segment of the old connection may be taken for one of the next between the same
+ * ports. Its price is that the next must wait, and there are two doors out of it: a SYN (RFC 9293 3.6.1 MAY-2) and a RST (RFC 9293
+ * 3.10.7.4 second). They are decided together, because each answers what the other is used for:
+ * - A SYN ends it when it proves to be new: a newer timestamp, or a higher sequence number without timestamps (RFC 6191 2). The
+ *   new connection's own numbers and timestamps then keep the old segments out, which is all that the wait was for. So a
+ *   client that comes again from the same port does not wait, and needs no RST to get in.
+ * - A RST does not end it (RFC 1337 3, F1). The RST that would come is nearly always the assassin of RFC 1337 2: an old
+ *   duplicate arrives, we acknowledge it as we must, and the peer, which has forgotten the connection, resets it. That
+ *   RST takes its number from our ACK, so it lies exactly at RCV.NXT: RFC 5961 3.2 does not stop it. Nothing is lost by
+ *   ignoring it, since nobody waits for this connection to end. config.rfc1337 = false gives the letter of RFC 9293 3.10.7.4.
+ * DEVIATES: RFC 9293 3.10.7.4 second TIME-WAIT (a RST at RCV.NXT deletes the connection) because RFC 1337 2 shows that
+ * an old duplicate then does.
+ * - A SYN that proves nothing, and everything else, is answered with an ACK within the limits of challenge.c; the FIN again starts
+ *   the wait anew, since it shows that our last ACK was lost. */
 #include "internal.h"
 
 void tcp_enter_time_wait(struct tapir *t, struct tcp_conn *c)

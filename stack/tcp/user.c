@@ -1,5 +1,5 @@
-/* user.c: the user's calls (RFC 9293 3.10.1 to 3.10.6). Each changes state and notes what is owed; none sends.
- * Errors are POSIX's names for what RFC 9293 3.10 says in words. */
+/* user.c: the user's calls (RFC 9293 3.10.1 to 3.10.5; STATUS, 3.10.6, is status.c). Each changes state and notes what is
+ * owed; none sends. Errors are POSIX's names for what RFC 9293 3.10 says in words. */
 #include "internal.h"
 
 /* --- OPEN, 3.10.1 (the passive one is in listen.c) --- */
@@ -90,9 +90,14 @@ int64_t tcp_send(struct tapir *t, struct tcp_conn *c, const void *buf, size_t n)
 
 	if (error)
 		return error;
+	tcp_note_app_limit(c);
 	taken = stream_append(&c->tx, &t->frames, buf, n < room ? (uint32_t)n : room);
-	if (taken)
+	if (!taken && n && tcp_orphan_make_room(t))
+		taken = stream_append(&c->tx, &t->frames, buf, n < room ? (uint32_t)n : room);
+	if (taken) {
+		tcp_user_timer_begin(t, c);
 		tcp_ready(t, c);
+	}
 	return taken || !n ? (int64_t)taken : TAPIR_EAGAIN;
 }
 
@@ -105,16 +110,11 @@ int64_t tcp_send_borrowed(struct tapir *t, struct tcp_conn *c, struct tapir_fram
 		return error;
 	if (n > tcp_send_room(c) && c->tx.bytes)
 		return TAPIR_EAGAIN;		/* one that is larger than the whole buffer goes when it is empty */
+	tcp_note_app_limit(c);
 	stream_append_frame(&c->tx, &t->frames, borrowed);
+	tcp_user_timer_begin(t, c);
 	tcp_ready(t, c);
 	return n;
-}
-
-void tcp_set_nodelay(struct tapir *t, struct tcp_conn *c, bool on)
-{
-	c->nodelay = on;
-	if (on && c->state != TCP_CLOSED)
-		tcp_ready(t, c);
 }
 
 void tcp_set_congestion(struct tapir *t, struct tcp_conn *c, enum tapir_cc cc)
@@ -160,7 +160,7 @@ static bool window_update_is_due(const struct tcp_conn *c)
 
 	if (then <= now)
 		return false;
-	return then - now >= c->rcvbuf / 4 || now < 2u * c->rcv.mss_offered;
+	return then - now >= tcp_window_limit(c) / 4 || now < 2u * c->rcv.mss_offered;
 }
 
 void tcp_receive_consume(struct tapir *t, struct tcp_conn *c, uint32_t n)
@@ -193,6 +193,7 @@ static void queue_fin(struct tapir *t, struct tcp_conn *c, enum tcp_state to)
 {
 	c->fin_queued = true;
 	tcp_set_state(t, c, to);
+	tcp_user_timer_begin(t, c);
 	tcp_ready(t, c);
 }
 
@@ -239,11 +240,11 @@ void tcp_release(struct tapir *t, struct tcp_conn *c)
 	case TCP_CLOSED:
 		tcp_conn_free(t, c);
 		return;
-	case TCP_FIN_WAIT_2:
+	case TCP_FIN_WAIT_1: case TCP_FIN_WAIT_2: case TCP_CLOSING: case TCP_LAST_ACK:
 		if (!c->rx.bytes)
-			tcp_timer_arm(t, c, TAPIR_TIMER_FIN_WAIT_2, t->now_us + t->cfg.fin_wait_2_us);
+			tcp_orphan_begin(t, c);
 		break;
-	case TCP_FIN_WAIT_1: case TCP_CLOSING: case TCP_LAST_ACK: case TCP_TIME_WAIT:
+	case TCP_TIME_WAIT:
 		break;
 	case TCP_SYN_SENT: case TCP_SYN_RCVD: case TCP_ESTABLISHED: case TCP_CLOSE_WAIT: case TCP_LISTEN:
 		assert(false);			/* an owner closes or aborts before it lets go */
@@ -254,25 +255,4 @@ void tcp_release(struct tapir *t, struct tcp_conn *c)
 		return;
 	}
 	stream_clear(&c->rx, &t->frames);
-}
-
-/* --- STATUS, 3.10.6 --- */
-
-void tcp_status(const struct tapir *t, const struct tcp_conn *c, struct tapir_tcp_info *info)
-{
-	uint32_t flight = seq_sub(c->snd.max, c->snd.una);
-	uint32_t text_sent = flight - (flight && tcp_syn_unacked(c) ? 1 : 0);	/* and a FIN, beyond all text */
-
-	(void)t;
-	*info = (struct tapir_tcp_info){
-		.state = (enum tapir_tcp_state)c->state, .local = c->local, .peer = c->peer,
-		.snd_mss = c->snd.mss, .rcv_mss = c->rcv.mss, .snd_cwnd = c->cc.cwnd, .snd_ssthresh = c->cc.ssthresh,
-		.snd_wnd = c->snd.wnd, .rcv_wnd = tcp_rcv_wnd(c), .unacked = flight,
-		.notsent = c->tx.bytes > text_sent ? c->tx.bytes - text_sent : 0, .rtt_us = c->rtt.srtt_us,
-		.rttvar_us = c->rtt.rttvar_us, .rto_us = c->rtt.rto_us, .retransmits = c->rtt.backoff,
-		.total_retrans = c->total_retrans, .unread = c->rx.bytes, .snd_wscale = c->snd.shift,
-		.rcv_wscale = c->rcv.shift, .soft_error = c->soft_error, .timestamps = c->ts_on, .sack = c->sack_on,
-		.congestion = c->cc.ops->name,
-		.syn_data = c->fastopen == FASTOPEN_DONE || c->fastopen == FASTOPEN_EARLY,
-	};
 }

@@ -7,6 +7,8 @@
 #define IPV4_HEADER 20
 #define IPV4_HEADER_MAX 60
 enum { IP_PROTO_ICMP = 1, IP_PROTO_TCP = 6, IP_PROTO_UDP = 17 };
+/* The ECN field, two bits of the TOS byte (RFC 3168 5). */
+enum { IP_ECN_NOT_ECT = 0, IP_ECN_ECT1 = 1, IP_ECN_ECT0 = 2, IP_ECN_CE = 3, IP_ECN_MASK = 3 };
 
 struct ipv4_header {
 	struct tapir_addr src, dst;

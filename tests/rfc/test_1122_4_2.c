@@ -158,7 +158,7 @@ static void expects_ip(struct peer *p, const char *line, uint8_t tos, uint8_t tt
  * during the connection: each segment from then on carries them unchanged, whatever it is. */
 START_TEST(the_diffserv_field_and_the_ttl_may_change_during_the_connection)
 {
-	static const uint8_t values[] = {0x00, 0xb8, 0xff, 0x28, 0x01};
+	static const uint8_t values[] = {0x00, 0xb8, 0xfc, 0x28, 0x04};
 	struct peer p = established(_i);
 	uint32_t at = 1;
 
@@ -180,9 +180,9 @@ START_TEST(the_diffserv_field_and_the_ttl_may_change_during_the_connection)
 		peer_sends(&p, ". 1:1(0) ack %u", at + 10);
 	}
 	user_shuts_down(&p);
-	expects_ip(&p, "F. *:*(0) ack 1", 0x01, 201);
+	expects_ip(&p, "F. *:*(0) ack 1", 0x04, 201);
 	user_aborts(&p);
-	expects_ip(&p, "R *:*(0)", 0x01, 201);
+	expects_ip(&p, "R *:*(0)", 0x04, 201);
 }
 END_TEST
 

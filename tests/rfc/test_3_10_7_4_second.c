@@ -48,19 +48,22 @@ START_TEST(rst_inside_the_window_draws_a_challenge_ack_in_each_state)
 }
 END_TEST
 
-/* RFC 5961 7: challenge ACKs are limited, all connections together, and there are new ones a second later; RFC 9293
- * 3.10.7.4 second. In ESTABLISHED. */
+/* RFC 5961 7: challenge ACKs are limited, all connections together, and there are new ones a second later, from half of the
+ * number to one and a half of it; RFC 9293 3.10.7.4 second. In ESTABLISHED. */
 START_TEST(challenge_acks_are_limited)
 {
-	peer_config()->challenge_acks = 3;
+	peer_config()->challenge_acks = 4;
 	struct peer p = established(_i);
 
 	for (int second = 0; second < 2; second++) {
+		uint32_t answers;
+
 		for (int i = 0; i < 10; i++) {
 			peer_sends(&p, "R 51:51(0)");
 			ck_assert_verdict(&p, DROP_TCP_RST_CHALLENGE);
 		}
-		ck_assert_uint_eq(peer_ignores_all(&p), 3);
+		answers = peer_ignores_all(&p);
+		ck_assert(answers >= 2 && answers < 6);
 		peer_advance(&p, TAPIR_SEC);
 	}
 	ck_assert_state(&p, TAPIR_TCP_ESTABLISHED);
@@ -161,6 +164,7 @@ START_TEST(rst_in_closing_last_ack_or_time_wait_ends_the_connection)
 {
 	static const enum tapir_tcp_state ending[] = {TAPIR_TCP_CLOSING, TAPIR_TCP_LAST_ACK, TAPIR_TCP_TIME_WAIT};
 
+	peer_config()->rfc1337 = false;
 	for (size_t i = 0; i < COUNT(ending); i++) {
 		struct peer p = peer_in(ending[i], _i);
 

@@ -36,6 +36,7 @@ END_TEST
  * a RST at RCV.NXT, and (2) that one counts. */
 START_TEST(a_reset_in_the_window_is_challenged)
 {
+	peer_config()->rfc1337 = false;
 	for (size_t i = 0; i < SYNCHRONIZED; i++) {
 		struct peer p = peer_in(synchronized[i], _i);
 		uint32_t at = p.rcv_nxt;
@@ -138,18 +139,15 @@ START_TEST(an_ack_of_what_was_not_sent_is_challenged)
 }
 END_TEST
 
-/* RFC 5961 7: so many challenge ACKs a second, for all connections together; then silence until the next second. */
+/* RFC 5961 7: so many challenge ACKs a second, for all connections together; then silence until the next second. Of one
+ * there is always one: the number drawn lies from half of the configured one, rounded up, to below one and a half of it. */
 START_TEST(challenge_acks_are_rate_limited)
 {
-	peer_config()->challenge_acks = 3;
+	peer_config()->challenge_acks = 1;
 	struct peer p = established(_i), q = another_peer(&p, PEER_PORT + 1);
 
 	peer_opens(&q);
 	peer_sends(&p, "R 2:2(0)");
-	expects_challenge(&p);
-	peer_sends(&q, "S 9:9(0)");
-	expects_challenge(&q);
-	peer_sends(&p, ". 1:1(0) ack 99");
 	expects_challenge(&p);
 	for (int i = 0; i < 5; i++) {
 		peer_sends(&p, "R 2:2(0)");
@@ -199,7 +197,7 @@ START_TEST(an_ack_war_ends)
 		ck_assert_verdict(&p, DROP_TCP_OUT_OF_WINDOW);
 		answers += (int)peer_ignores_all(&p);
 	}
-	ck_assert_int_eq(answers, 10);
+	ck_assert(answers >= 5 && answers < 15);
 }
 END_TEST
 

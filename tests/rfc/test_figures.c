@@ -277,6 +277,7 @@ START_TEST(any_state_rcv_rst_closed)
 		TAPIR_TCP_LAST_ACK, TAPIR_TCP_TIME_WAIT
 	};
 
+	peer_config()->rfc1337 = false;
 	for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
 		struct peer p = peer_in(states[i], _i);
 

@@ -411,6 +411,19 @@ static void overlap(void)
 	hears_fragment(8, 16);
 }
 
+/* RFC 3168 5.3: marked CE, and not ECN-capable. */
+static void marks_disagree(void)
+{
+	static const uint8_t zeros[16];
+	struct ipv4_header h = {.src = NEIGHBOUR_IP, .dst = HOST_IP, .proto = IP_PROTO_UDP, .ttl = 64, .id = 10, .mf = true};
+
+	host_hears_ip(&h, zeros, sizeof zeros);
+	h.mf = false;
+	h.offset = sizeof zeros;
+	h.tos = IP_ECN_CE;
+	last = host_hears_ip(&h, zeros, sizeof zeros);
+}
+
 static void too_many_holes(void)
 {
 	for (int i = 0; i < 100 && last != DROP_FRAG_LIMIT; i++)
@@ -496,13 +509,25 @@ static void wrong_cookie(void)
 	hears_segment(9999, TCP_PORT, ". 1:1(0) ack 1000 win 9");
 }
 
+static void nobody_speaks(void)
+{
+	tapir_sd sd = listener_at(82, 8);
+
+	ck_assert_result(tapir_setsockopt(t, sd, TAPIR_TCP_DEFER_ACCEPT, 5), 0);
+	hears_segment(9001, 82, "S 0:0(0) win 9");
+	host_says_all();
+	hears_segment(9001, 82, ". 1:1(0) ack 1 win 9");
+}
+
 static const struct story { enum tapir_verdict verdict; void (*happens)(void); } stories[] = {
 	{HELD, held}, {DROP_ARP_UNRESOLVED, unresolved}, {DROP_ARP_QUEUE_FULL, too_many_wait}, {DROP_IP_NO_ROUTE, no_route},
-	{DROP_IP_NEEDS_FRAGMENT, needs_fragment}, {DROP_FRAG_OVERLAP, overlap}, {DROP_FRAG_LIMIT, too_many_holes},
+	{DROP_IP_NEEDS_FRAGMENT, needs_fragment}, {DROP_FRAG_OVERLAP, overlap}, {DROP_FRAG_ECN, marks_disagree},
+	{DROP_FRAG_LIMIT, too_many_holes},
 	{DROP_FRAG_TIMEOUT, never_whole}, {DROP_ICMP_RATE, too_many_errors}, {DROP_UDP_QUEUE_FULL, nobody_receives},
 	{DROP_NO_MEMORY, all_connections_are_taken}, {DROP_TCP_BACKLOG, nobody_accepts},
 	{DROP_TCP_CLOSED_BY_USER, closed_by_user}, {DROP_TCP_REASS_LIMIT, too_many_pieces},
 	{DROP_TCP_TIME_WAIT, late_duplicate}, {ACCEPT_COOKIE, syn_queue_is_full}, {DROP_TCP_COOKIE, wrong_cookie},
+	{DROP_TCP_DEFER_ACCEPT, nobody_speaks},
 };
 #define STORIES ((int)(sizeof stories / sizeof stories[0]))
 

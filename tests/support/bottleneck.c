@@ -178,6 +178,7 @@ static void start_again(struct bottleneck *w, struct toy_flow *f)
 
 	if (f->flying || f->x.first || !f->orders)
 		return;
+	s.rate.app_limited = f->x.rate.app_limited_until != 0;
 	f->cc.ops->start(&f->cc, f->x.cc_priv, &s, w->now_us - f->idle_from_us);
 	f->last_ack_us = w->now_us;
 }

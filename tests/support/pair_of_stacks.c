@@ -2,6 +2,7 @@
 #include "pair_of_stacks.h"
 
 #include <stdlib.h>
+#include "segment.h"
 #include "stack/tcp/tcp.h"
 
 #define START_US (1000 * TAPIR_SEC)
@@ -10,7 +11,7 @@
 struct tapir *pair[2];
 static void *memory[2];
 static struct tapir_config configs[2];
-static bool (*lose_frame)(int from, struct span frame);
+static bool (*lose_frame)(int from, struct span frame), (*mark_frame)(int from, struct span frame);
 
 struct tapir_config *pair_config(int who) { return &configs[who]; }
 
@@ -35,7 +36,7 @@ void pair_reset_config(void)
 
 void pair_begin(void)
 {
-	lose_frame = NULL;
+	lose_frame = mark_frame = NULL;
 	for (int who = 0; who < 2; who++) {
 		size_t n = tapir_size(&configs[who]);
 
@@ -50,11 +51,24 @@ void pair_begin(void)
 
 void pair_lose(bool (*lose)(int from, struct span frame)) { lose_frame = lose; }
 
+void pair_mark(bool (*mark)(int from, struct span frame)) { mark_frame = mark; }
+
 bool pair_lose_all(int from, struct span frame)
 {
 	(void)from;
 	(void)frame;
 	return true;
+}
+
+static void set_ce(uint8_t *ip)
+{
+	uint16_t sum;
+
+	ip[1] |= 3;
+	ip[10] = ip[11] = 0;
+	sum = frame_checksum(0, ip, 20);
+	ip[10] = (uint8_t)(sum >> 8);
+	ip[11] = (uint8_t)sum;
 }
 
 /* One frame from `from` to the other; false: it has none. */
@@ -70,6 +84,8 @@ static bool carry_one(int from)
 	tapir_out_copy(&out, bytes, false);
 	if (lose_frame && lose_frame(from, (struct span){bytes, out.len}))
 		return true;
+	if (mark_frame && mark_frame(from, (struct span){bytes, out.len}))
+		set_ce(bytes);
 	f = tapir_frame_get(pair[!from]);
 	if (!f)
 		return true;		/* its pools are empty: lost */
@@ -119,6 +135,7 @@ static void check_empty(int who)
 	ck_assert_uint_eq(u.conns, 0);
 	ck_assert_uint_eq(u.time_wait, 0);
 	ck_assert_uint_eq(u.timers, 0);
+	ck_assert_uint_eq(u.tcp_tunings, 0);
 	ck_assert_uint_eq(u.small_frames, 0);
 	ck_assert_uint_eq(u.large_frames, 0);
 }

@@ -29,6 +29,8 @@ void pair_pass(usec_t us);
 /* True: the frame is lost. NULL: none is. */
 void pair_lose(bool (*lose)(int from, struct span frame));
 bool pair_lose_all(int from, struct span frame);
+/* True: a router on the way marks the frame CE (RFC 3168 5), which is the test's to justify. NULL: none is. */
+void pair_mark(bool (*mark)(int from, struct span frame));
 
 struct tapir_endpoint pair_endpoint(int who, uint16_t port);
 /* A listening socket of B, and a connection from A to it, accepted: sd[A] and sd[B]. */

@@ -87,6 +87,7 @@ static void default_config(void)
 	config.sndbuf = config.rcvbuf = 65535;
 	config.delack_us = 0;
 	config.timestamps = config.sack = config.window_scale = false;
+	config.challenge_interval_us = 0;
 	config.congestion = TAPIR_CC_NEWRENO;	/* RFC 5681 3.1 is what the tests cite */
 }
 
@@ -129,6 +130,8 @@ static void check_usage(void)
 	struct tapir_usage u;
 
 	tapir_usage(world.t, &u);
+	if (u.tcp_tunings)
+		peer_fails("left: %u sets of TCP options", u.tcp_tunings);
 	if (u.sockets || u.conns || u.small_frames || u.large_frames || u.timers || u.time_wait || u.reass)
 		peer_fails("left in the pools: %u sockets, %u connections (%u in TIME-WAIT), %u small and %u large frames, "
 			   "%u timers, %u reassemblies", u.sockets, u.conns, u.time_wait, u.small_frames, u.large_frames,
@@ -364,8 +367,9 @@ void peer_expects(struct peer *p, const char *format, ...)
 	if (!*at)
 		peer_fails("expected  %s\n     got  nothing", line);
 	see_timestamp(p, &s);
-	format_for(p, whole, &s, WITH_WIN | WITH_OPTIONS);
-	format_for(p, text, &s, (strstr(line, " win ") ? WITH_WIN : 0) | (strchr(line, '<') ? WITH_OPTIONS : 0));
+	format_for(p, whole, &s, WITH_WIN | WITH_OPTIONS | (s.ecn ? WITH_ECN : 0));
+	format_for(p, text, &s, (*line == '[' ? WITH_ECN : 0) | (strstr(line, " win ") ? WITH_WIN : 0) |
+				(strchr(line, '<') ? WITH_OPTIONS : 0));
 	if (!segment_line_matches(line, text))
 		peer_fails("expected  %s\n     got  %s   (%s; %s)", line, text, whole, (*at)->why);
 	peer_note("< %s   (%s)", whole, (*at)->why);

@@ -173,6 +173,21 @@ static const char *parse_options(const char **at, const struct segment_base *bas
 	return NULL;
 }
 
+static const char *const ecn_names[] = {"[noecn]", "[ect1]", "[ect0]", "[ce]"};
+
+static const char *parse_ecn(const char **at, struct segment *s)
+{
+	if (**at != '[')
+		return NULL;
+	for (uint8_t i = 0; i < 4; i++)
+		if (eat(at, ecn_names[i])) {
+			s->ecn = i;
+			eat(at, " ");
+			return NULL;
+		}
+	return "no such ECN field";
+}
+
 static const char *parse_flags(const char **at, struct segment *s)
 {
 	const char *letter;
@@ -193,7 +208,10 @@ const char *segment_parse(const char *line, const struct segment_base *base, str
 	uint32_t end, n;
 	const char *at = line;
 	*s = (struct segment){0};
-	const char *wrong = parse_flags(&at, s);
+	const char *wrong = parse_ecn(&at, s);
+
+	if (!wrong)
+		wrong = parse_flags(&at, s);
 
 	if (wrong)
 		return wrong;
@@ -327,6 +345,10 @@ void segment_format(char text[SEGMENT_TEXT], const struct segment *s, const stru
 	uint32_t start = s->seq - base->seq;
 
 	*text = '\0';
+	if (with & WITH_ECN) {
+		add(&l, ecn_names[s->ecn], 0, false);
+		add(&l, " ", 0, false);
+	}
 	for (const char *letter = flag_order; *letter; letter++) {
 		char one[2] = {*letter, '\0'};
 		if (s->flags >> (strchr(flag_letters, *letter) - flag_letters) & 1)
@@ -396,6 +418,7 @@ size_t segment_emit(const struct segment *s, const struct segment_path *path, ui
 
 	memset(frame, 0, header);
 	frame[0] = 0x45;
+	frame[1] = s->ecn;
 	put16(frame + 2, (uint32_t)header + s->text_len);
 	put16(frame + 6, 0x4000);
 	frame[8] = 64;
@@ -436,7 +459,7 @@ const char *segment_read(const uint8_t *frame, size_t n, struct segment_path *pa
 	*s = (struct segment){
 		.seq = get32(tcp + 4), .ack = get32(tcp + 8), .flags = tcp[13], .win = (uint16_t)get16(tcp + 14),
 		.urg = (uint16_t)get16(tcp + 18), .text_len = (uint32_t)(n - IP_HEADER - header), .has_win = true,
-		.options_len = (uint8_t)(header - 20)
+		.options_len = (uint8_t)(header - 20), .ecn = frame[1] & 3
 	};
 	memcpy(s->options, tcp + 20, s->options_len);
 	return NULL;

@@ -1,8 +1,10 @@
 /* segment.h: one TCP segment in packetdrill's notation, to wire bytes and back. Written apart from stack/wire on purpose:
  * the tests must not read the wire with the eyes they are testing.
  *
- *   FLAGS start:end(len) [ack N] [win W] [urg U] [<options>]
+ *   [[ECN]] FLAGS start:end(len) [ack N] [win W] [urg U] [<options>]
  *
+ * ECN, in brackets, is the field of the datagram: [noecn], [ect1], [ect0] or [ce]; a line without it means [noecn] when it is
+ * sent, and any when it is expected.
  * FLAGS of "SFRP.EWU", "." for ACK, "-" for none. start and end do not count SYN and FIN. Options, separated by commas:
  * mss N, sackOK, TS val N ecr N, wscale N, FO HEX (FO alone: a request), sack A:B C:D, nop, eol, raw HEX. Every number of the
  * sequence space is relative to a base. On the way back to text the options come in that order and without padding, so
@@ -27,6 +29,7 @@ struct segment {		/* absolute, host order */
 	uint32_t text_len;
 	uint8_t flags;
 	bool has_win;		/* the line named it */
+	uint8_t ecn;		/* the datagram's ECN field (RFC 3168 5) */
 	uint8_t options_len;	/* padded to a multiple of 4 */
 	uint8_t options[40];
 };
@@ -37,7 +40,7 @@ struct segment {		/* absolute, host order */
 /* NULL, or what is wrong with the line. */
 const char *segment_parse(const char *line, const struct segment_base *base, struct segment *s);
 
-enum { WITH_WIN = 1, WITH_OPTIONS = 2 };
+enum { WITH_WIN = 1, WITH_OPTIONS = 2, WITH_ECN = 4 };
 /* The line, with the parts that `with` names. */
 void segment_format(char text[SEGMENT_TEXT], const struct segment *s, const struct segment_base *base, int with);
 

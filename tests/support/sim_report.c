@@ -134,7 +134,7 @@ void sim_print_event(void *ctx, const struct tapir_event *e)
 	case TAPIR_EV_TIMER_FIRED:
 		fprintf(stderr, "timer %s\n", tapir_timer_name(e->u.timer.timer));
 		break;
-	case TAPIR_EV_RETRANSMIT: case TAPIR_EV_ACK_OWED: case TAPIR_EV_SEGMENT_OUT:
+	case TAPIR_EV_RETRANSMIT: case TAPIR_EV_ACK_OWED: case TAPIR_EV_SEGMENT_OUT: case TAPIR_EV_ECN:
 		fprintf(stderr, "%s\n", e->why);
 		break;
 	case TAPIR_EV_CC:

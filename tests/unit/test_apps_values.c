@@ -146,13 +146,14 @@ START_TEST(each_option_goes_to_its_place)
 
 	options_default(&o);
 	ck_assert_str_eq(o.tap, "tap0");
-	ck_assert(!options_faulty(&o) && !o.seeded && !o.trace && !o.capture);
+	ck_assert(!options_faulty(&o) && !o.seeded && !o.trace && !o.capture && o.ecn == TAPIR_ECN_IF_ASKED);
 	ck_assert_ptr_null(set(&o, "tap", "tap3"));
 	ck_assert_ptr_null(set(&o, "addr", "192.168.7.2/24"));
 	ck_assert_ptr_null(set(&o, "gateway", "192.168.7.1"));
 	ck_assert_ptr_null(set(&o, "up", "192.168.7.1/24"));
 	ck_assert_ptr_null(set(&o, "mac", "02:00:00:00:00:05"));
 	ck_assert_ptr_null(set(&o, "mtu", "9000"));
+	ck_assert_ptr_null(set(&o, "ecn", "on"));
 	ck_assert_ptr_null(set(&o, "capture", "wire.pcap"));
 	ck_assert_ptr_null(set(&o, "trace", NULL));
 	ck_assert_str_eq(o.tap, "tap3");
@@ -161,6 +162,7 @@ START_TEST(each_option_goes_to_its_place)
 	ck_assert(tapir_addr_equal(&o.up_addr, &kernel) && o.up_prefix_len == 24);
 	ck_assert_uint_eq(o.mac[5], 5);
 	ck_assert_uint_eq(o.mtu, 9000);
+	ck_assert_uint_eq(o.ecn, TAPIR_ECN_ON);
 	ck_assert_str_eq(o.capture, "wire.pcap");
 	ck_assert(o.trace && !o.trace_file);
 	ck_assert_ptr_null(set(&o, "trace", "trace.txt"));
@@ -200,7 +202,7 @@ START_TEST(a_wrong_value_is_answered_with_what_was_wanted)
 {
 	static const char *const wrong[][2] = {
 		{"tap", ""}, {"tap", "a name"}, {"tap", "averylongname123"}, {"tap", "tap%d"}, {"addr", "10.0.0.2"},
-		{"gateway", "home"}, {"gateway", "0.0.0.0"}, {"mac", "1"}, {"mtu", "575"}, {"mtu", "65536"},
+		{"ecn", "yes"}, {"gateway", "home"}, {"gateway", "0.0.0.0"}, {"mac", "1"}, {"mtu", "575"}, {"mtu", "65536"},
 		{"up", "10.0.0.0/24"}, {"capture", ""}, {"loss", "2"}, {"delay", "20"}, {"reorder", "x"},
 		{"duplicate", "-1%"}, {"corrupt", ""}, {"rate", "0"}, {"seed", "x"},
 	};

@@ -87,6 +87,28 @@ START_TEST(bursts_take_their_share_in_runs_of_their_mean_length)
 }
 END_TEST
 
+/* How many frames, sent so far apart, the longest burst takes. */
+static uint32_t longest_burst(usec_t apart_us)
+{
+	uint32_t longest = 0, run = 0;
+
+	open_line((struct fault_config){.burst_loss = 0.2, .burst_frames = 20, .burst_idle_us = 1000, .seed = 4});
+	for (uint32_t i = 0; i < 2000; i++, now_us += apart_us) {
+		send_to(line, i, 100, 0);
+		run = take_from(far) < 0 ? run + 1 : 0;
+		longest = run > longest ? run : longest;
+	}
+	close_line();
+	return longest;
+}
+
+START_TEST(a_burst_does_not_outlive_a_pause)
+{
+	ck_assert_uint_gt(longest_burst(1000), 20);
+	ck_assert_uint_le(longest_burst(1001), 3);	/* now and then the next frame begins another */
+}
+END_TEST
+
 /* ---- the queue ---- */
 
 struct overload { uint32_t sent, arrived, marked; usec_t slowest_us; };
@@ -343,6 +365,7 @@ Suite *suite(void)
 
 	tcase_set_timeout(c, 60);
 	tcase_add_test(c, bursts_take_their_share_in_runs_of_their_mean_length);
+	tcase_add_test(c, a_burst_does_not_outlive_a_pause);
 	tcase_add_test(c, codel_leaves_a_link_alone_that_carries_what_it_gets);
 	tcase_add_test(c, codel_lets_a_short_burst_pass);
 	tcase_add_test(c, the_first_drop_of_codel_comes_an_interval_after_the_queue_became_slow);

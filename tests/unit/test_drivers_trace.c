@@ -49,6 +49,9 @@ START_TEST(a_tcp_segment_is_written_as_packetdrill_would)
 		". 1:1(0) ack 1 win 9 <nop,nop,sack 10:20 30:40>",
 		". 1:1(0) ack 1 win 9 <nop,nop,TS val 4294967295 ecr 17>",
 		".EWU 1:1(0) ack 1 win 9 urg 77",
+		"[ect0] P.W 1:11(10) ack 1 win 9",
+		"[ect1] . 1:11(10) ack 1 win 9",
+		"[ce] . 1:11(10) ack 1 win 9",
 	};
 	uint8_t frame[2000];
 

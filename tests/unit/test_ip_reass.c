@@ -33,6 +33,15 @@ static enum tapir_verdict hears_bytes(struct piece p, const uint8_t *bytes)
 	return host_hears_ip(&h, bytes, p.n);
 }
 
+/* A fragment with this ECN field. */
+static enum tapir_verdict hears_marked(struct piece p, uint8_t ecn)
+{
+	struct ipv4_header h = {.src = NEIGHBOUR_IP, .dst = HOST_IP, .proto = IP_PROTO_ICMP, .ttl = 60, .id = p.id,
+				.offset = (uint16_t)p.at, .mf = p.more, .tos = (uint8_t)(0x28 | ecn)};
+
+	return host_hears_ip(&h, message + p.at, p.n);
+}
+
 static enum tapir_verdict hears(struct piece p) { return hears_bytes(p, message + p.at); }
 
 /* The answer is the whole request of n bytes. */
@@ -348,6 +357,25 @@ START_TEST(fragments_of_udp_reach_the_socket)
 }
 END_TEST
 
+/* RFC 3168 5.3, every pair of fields: CE and not ECN-capable cannot be one datagram. That a mark is kept: tests/rfc. */
+START_TEST(a_marked_fragment_and_one_that_was_not_capable_give_the_datagram_up)
+{
+	make_request(2000);
+	for (uint8_t pair = 0; pair < 16; pair++) {
+		uint8_t first = pair % 4, second = pair / 4;
+		bool conflict = first + second == IP_ECN_CE && first * second == 0;	/* one is CE, the other not ECN-capable */
+
+		ck_assert_verdict_eq(hears_marked((struct piece){1480, 520, false, pair}, second), HELD_FRAGMENT);
+		ck_assert_verdict_eq(hears_marked((struct piece){0, 1480, true, pair}, first),
+				     conflict ? DROP_FRAG_ECN : ACCEPT);
+		holds(0);
+		if (!conflict)
+			says_answer(2000);
+		host_says_nothing();
+	}
+}
+END_TEST
+
 Suite *suite(void)
 {
 	Suite *s = suite_create("ip: reassembly");
@@ -370,6 +398,7 @@ Suite *suite(void)
 	tcase_add_test(c, what_stays_incomplete_times_out_and_its_sender_is_told);
 	tcase_add_test(c, without_the_first_fragment_a_timeout_is_silent);
 	tcase_add_test(c, fragments_of_udp_reach_the_socket);
+	tcase_add_test(c, a_marked_fragment_and_one_that_was_not_capable_give_the_datagram_up);
 	suite_add_tcase(s, c);
 	return s;
 }

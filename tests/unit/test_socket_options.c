@@ -76,7 +76,7 @@ START_TEST(what_is_set_is_got)
 {
 	static const struct { enum tapir_opt opt; int value; } rows[] = {
 		{TAPIR_SO_REUSEADDR, 0}, {TAPIR_SO_KEEPALIVE, 1}, {TAPIR_SO_LINGER, 0}, {TAPIR_SO_LINGER, -1},
-		{TAPIR_SO_SNDBUF, 5000}, {TAPIR_SO_RCVBUF, 6000}, {TAPIR_IP_TTL, 255}, {TAPIR_IP_TOS, 255}, {TAPIR_TCP_NODELAY, 1},
+		{TAPIR_SO_SNDBUF, 5000}, {TAPIR_SO_RCVBUF, 6000}, {TAPIR_IP_TTL, 255}, {TAPIR_IP_TOS, 252}, {TAPIR_TCP_NODELAY, 1},
 		{TAPIR_TCP_CONGESTION, TAPIR_CC_NEWRENO}, {TAPIR_TCP_CONGESTION, TAPIR_CC_BBR},
 		{TAPIR_TCP_CONGESTION, TAPIR_CC_CUBIC}
 	};
@@ -115,14 +115,15 @@ START_TEST(options_of_the_other_kind_and_unknown_ones_do_not_exist)
 {
 	tapir_sd s = tapir_socket(pair[A], TAPIR_SOCK_STREAM), d = tapir_socket(pair[A], TAPIR_SOCK_DGRAM);
 	static const enum tapir_opt stream_only[] = {TAPIR_SO_KEEPALIVE, TAPIR_SO_LINGER, TAPIR_SO_SNDBUF, TAPIR_TCP_NODELAY};
-	static const enum tapir_opt read_only[] = {TAPIR_SO_TYPE, TAPIR_SO_ERROR, TAPIR_SO_ACCEPTCONN, TAPIR_TCP_MAXSEG};
+	static const enum tapir_opt read_only[] = {TAPIR_SO_TYPE, TAPIR_SO_ERROR, TAPIR_SO_ACCEPTCONN};
 	int value;
 
 	for (size_t i = 0; i < 4; i++) {
 		ck_assert_result(set(A, d, stream_only[i], 1), TAPIR_ENOPROTOOPT);
 		ck_assert_result(tapir_getsockopt(pair[A], d, stream_only[i], &value), TAPIR_ENOPROTOOPT);
-		ck_assert_result(set(A, s, read_only[i], 1), TAPIR_ENOPROTOOPT);
 	}
+	for (size_t i = 0; i < 3; i++)
+		ck_assert_result(set(A, s, read_only[i], 1), TAPIR_ENOPROTOOPT);
 	ck_assert_result(set(A, s, TAPIR_SO_BROADCAST, 1), TAPIR_ENOPROTOOPT);
 	ck_assert_result(tapir_getsockopt(pair[A], d, TAPIR_TCP_MAXSEG, &value), TAPIR_ENOPROTOOPT);
 	ck_assert_result(tapir_getsockopt(pair[A], d, TAPIR_TCP_CONGESTION, &value), TAPIR_ENOPROTOOPT);

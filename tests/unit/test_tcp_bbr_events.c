@@ -187,6 +187,9 @@ START_TEST(after_a_pause_it_sends_at_the_rate_it_had_found)
 
 	ck_assert_uint_eq(h.cc.pacing_rate, 1000000 / 4 * 5 / 100 * 99);
 	h.s.flight = 0;
+	cc_bbr.start(&h.cc, h.priv, &h.s, TAPIR_SEC);	/* the peer's window was closed: no pause of the program's */
+	ck_assert(!bbr_of(&h)->idle_restart);
+	h.s.rate.app_limited = true;
 	cc_bbr.start(&h.cc, h.priv, &h.s, TAPIR_SEC);
 	ck_assert_uint_eq(h.cc.pacing_rate, 990000);
 	ck_assert(bbr_of(&h)->idle_restart);

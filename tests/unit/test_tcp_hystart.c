@@ -52,6 +52,14 @@ START_TEST(slow_start_slows_down_when_the_delay_has_grown_by_the_threshold)
 }
 END_TEST
 
+START_TEST(the_longest_round_trip_time_there_is_does_not_wrap)
+{
+	round_of(8, UINT32_MAX - 1, true);
+	some_of(8, UINT32_MAX - 1);
+	ck_assert(!in_css());
+}
+END_TEST
+
 /* The smallest of a round counts: one low sample says that there is no queue. */
 START_TEST(one_low_round_trip_time_in_the_round_is_enough_to_go_on)
 {
@@ -119,6 +127,9 @@ START_TEST(css_goes_back_to_slow_start_when_the_delay_falls_again)
 		ck_assert(!round_of(8, 89 * MS, true));	/* and HyStart++ goes on: */
 	some_of(8, 101 * MS);
 	ck_assert(in_css());
+	for (int i = 1; i <= 4; i++)		/* of its five rounds none is used up */
+		ck_assert(!round_of(8, 101 * MS, true));
+	ck_assert(round_of(8, 101 * MS, true));
 }
 END_TEST
 
@@ -202,6 +213,7 @@ Suite *suite(void)
 {
 	const TTest *const tests[] = {
 		slow_start_slows_down_when_the_delay_has_grown_by_the_threshold,
+		the_longest_round_trip_time_there_is_does_not_wrap,
 		one_low_round_trip_time_in_the_round_is_enough_to_go_on, seven_samples_decide_nothing,
 		what_was_not_timed_does_not_count, css_grows_by_a_quarter_to_the_byte,
 		css_goes_back_to_slow_start_when_the_delay_falls_again, five_rounds_of_css_end_slow_start,

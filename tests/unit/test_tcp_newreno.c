@@ -96,8 +96,10 @@ START_TEST(slow_start_ends_at_ssthresh)
 	cc.ssthresh = IW + 500;
 	ack(IW);
 	ck_assert_uint_eq(cc.cwnd, IW + 500);
-	ack(MSS);
-	ck_assert_uint_eq(cc.cwnd, IW + 500 + MSS);	/* 9500 bytes were left over, and a window is 10500 */
+	ack(MSS - 1);
+	ck_assert_uint_eq(cc.cwnd, IW + 500);		/* 9500 bytes were left over, and a window is 10500 */
+	ack(1);
+	ck_assert_uint_eq(cc.cwnd, IW + 500 + MSS);
 }
 END_TEST
 

@@ -21,6 +21,7 @@
 
 #define FRAME_ROOM 65536u
 #define ETH_HEADER 14u
+#define BURST_IDLE_US (100 * TAPIR_MS)	/* or who waits for a timeout meets the burst that caused it, and again, and again */
 #define LATE_US (1 * TAPIR_MS)	/* a turn that comes so much after its deadline changes the line */
 
 struct bottleneck {
@@ -56,6 +57,7 @@ static bool take_burst(struct fault_config *cfg, char *text)
 	if (!value_probability(text, &cfg->burst_loss) || !value_number(colon + 1, 1, 1000, &frames))
 		return false;
 	cfg->burst_frames = (double)frames;
+	cfg->burst_idle_us = BURST_IDLE_US;
 	return cfg->burst_loss < 1;
 }
 
