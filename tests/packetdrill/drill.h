@@ -37,6 +37,7 @@ struct drill_handle {			/* what one of our descriptors, an eventfd, stands for *
 	int fd;
 	tapir_sd sd;
 	bool nonblocking, datagram;
+	bool more;			/* the last send said MSG_MORE */
 	bool syn_waits;			/* connect() has left the SYN to the first send (Fast Open) */
 	struct drill_watch watches[DRILL_WATCHES];	/* of an epoll */
 	int watch_count;

@@ -27,6 +27,11 @@ static const struct { int level, name; enum tapir_opt opt; } numbers[] = {
 	{SOL_SOCKET, SO_SNDBUF, TAPIR_SO_SNDBUF}, {SOL_SOCKET, SO_RCVBUF, TAPIR_SO_RCVBUF},
 	{IPPROTO_IP, IP_TTL, TAPIR_IP_TTL}, {IPPROTO_IP, IP_TOS, TAPIR_IP_TOS},
 	{IPPROTO_TCP, TCP_NODELAY, TAPIR_TCP_NODELAY}, {IPPROTO_TCP, TCP_MAXSEG, TAPIR_TCP_MAXSEG},
+	{IPPROTO_TCP, TCP_USER_TIMEOUT, TAPIR_TCP_USER_TIMEOUT}, {IPPROTO_TCP, TCP_KEEPIDLE, TAPIR_TCP_KEEPIDLE},
+	{IPPROTO_TCP, TCP_KEEPINTVL, TAPIR_TCP_KEEPINTVL}, {IPPROTO_TCP, TCP_KEEPCNT, TAPIR_TCP_KEEPCNT},
+	{IPPROTO_TCP, TCP_SYNCNT, TAPIR_TCP_SYNCNT}, {IPPROTO_TCP, TCP_LINGER2, TAPIR_TCP_LINGER2},
+	{IPPROTO_TCP, TCP_WINDOW_CLAMP, TAPIR_TCP_WINDOW_CLAMP}, {IPPROTO_TCP, TCP_CORK, TAPIR_TCP_CORK},
+	{IPPROTO_TCP, TCP_QUICKACK, TAPIR_TCP_QUICKACK}, {IPPROTO_TCP, TCP_DEFER_ACCEPT, TAPIR_TCP_DEFER_ACCEPT},
 	{IPPROTO_TCP, TCP_FASTOPEN, TAPIR_TCP_FASTOPEN}, {IPPROTO_TCP, TCP_FASTOPEN_CONNECT, TAPIR_TCP_FASTOPEN_CONNECT},
 };
 
@@ -145,15 +150,28 @@ static void fill_info(const struct tapir_tcp_info *i, struct tcp_info *l)
 
 	*l = (struct tcp_info){
 		.tcpi_state = state_number(i->state),
-		.tcpi_ca_state = i->retransmits ? TCP_CA_Loss : TCP_CA_Open,
+		.tcpi_ca_state = (uint8_t)i->ca_state,	/* the same numbers */
 		.tcpi_retransmits = (uint8_t)i->retransmits,
-		.tcpi_backoff = (uint8_t)i->retransmits,
+		.tcpi_backoff = i->backoff,
+		.tcpi_probes = i->probes,
 		.tcpi_options = (uint8_t)((i->timestamps ? TCPI_OPT_TIMESTAMPS : 0) | (i->sack ? TCPI_OPT_SACK : 0) |
+					  (i->ecn ? TCPI_OPT_ECN : 0) | (i->ecn_seen ? TCPI_OPT_ECN_SEEN : 0) |
 					  (i->rcv_wscale || i->snd_wscale ? TCPI_OPT_WSCALE : 0)),
 		.tcpi_rto = i->rto_us,
 		.tcpi_snd_mss = mss,
 		.tcpi_rcv_mss = i->rcv_mss,
-		.tcpi_advmss = i->rcv_mss,
+		.tcpi_advmss = i->advmss,
+		.tcpi_pmtu = i->pmtu,
+		.tcpi_ato = i->ato_us,
+		.tcpi_last_data_sent = (uint32_t)(i->last_data_sent_us / TAPIR_MS),
+		.tcpi_last_data_recv = (uint32_t)(i->last_recv_us / TAPIR_MS),
+		.tcpi_last_ack_recv = (uint32_t)(i->last_recv_us / TAPIR_MS),
+		.tcpi_bytes_acked = i->bytes_acked,
+		.tcpi_bytes_received = i->bytes_received,
+		.tcpi_bytes_sent = i->bytes_sent,
+		.tcpi_bytes_retrans = i->bytes_retrans,
+		.tcpi_segs_in = i->segs_in,
+		.tcpi_segs_out = i->segs_out,
 		.tcpi_unacked = segments(i->unacked, mss),
 		.tcpi_rtt = i->rtt_us,
 		.tcpi_rttvar = i->rttvar_us,

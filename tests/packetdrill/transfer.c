@@ -122,12 +122,27 @@ static ssize_t send_with_syn(struct drill *d, struct drill_call *call, bool may_
 	return may_block && sent >= 0 && drill_wait_connected(d, call->h) < 0 ? -1 : sent;
 }
 
+/* MSG_MORE is a cork for one call. */
+static void cork(struct drill *d, struct drill_handle *h, bool on)
+{
+	int corked = 0;
+
+	if (!on)
+		h->more = false;
+	else if (!h->more && tapir_getsockopt(d->t, h->sd, TAPIR_TCP_CORK, &corked) == 0 && corked)
+		return;				/* the program's own */
+	else
+		h->more = true;
+	tapir_setsockopt(d->t, h->sd, TAPIR_TCP_CORK, on);
+}
+
 static ssize_t send_in(struct drill *d, int fd, const struct msghdr *msg, int flags)
 {
 	struct drill_handle *h = drill_handle_find(d, fd);
 	struct msghdr copy = *msg;
 	struct drill_call call = {.h = h, .msg = &copy, .flags = flags, .until_us = USEC_NEVER};
 	bool may_block;
+	ssize_t sent;
 
 	if (!h)
 		return -1;
@@ -136,13 +151,18 @@ static ssize_t send_in(struct drill *d, int fd, const struct msghdr *msg, int fl
 	if (buffers_are_bad(msg))
 		return drill_fail(EFAULT);
 	/* Flags that change what goes over the wire, and that the stack has no word for. */
-	if (flags & (MSG_MORE | MSG_EOR | MSG_OOB | MSG_ZEROCOPY))
+	if (flags & (MSG_EOR | MSG_OOB | MSG_ZEROCOPY))
 		return drill_fail(EOPNOTSUPP);
 	if (flags & MSG_FASTOPEN && fastopen(d, h, msg, flags) < 0)
 		return -1;
 	call.attempt = h->datagram ? attempt_send_datagram : attempt_send;
 	may_block = !h->nonblocking && !(flags & MSG_DONTWAIT);
-	return h->syn_waits ? send_with_syn(d, &call, may_block) : drill_run(d, &call, may_block);
+	if (flags & MSG_MORE)
+		cork(d, h, true);
+	sent = h->syn_waits ? send_with_syn(d, &call, may_block) : drill_run(d, &call, may_block);
+	if (h->more && !(flags & MSG_MORE))
+		cork(d, h, false);
+	return sent;
 }
 
 ssize_t drill_sendmsg(void *u, int fd, const struct msghdr *msg, int flags)
