@@ -7,6 +7,8 @@
 #include <netinet/in.h>
 #include <string.h>
 #include <linux/tcp.h>
+#include "stack/socket/socket.h"
+#include "stack/tcp/sender.h"
 
 #ifndef TCP_CC_INFO
 #define TCP_CC_INFO 26
@@ -186,6 +188,23 @@ static void fill_info(const struct tapir_tcp_info *i, struct tcp_info *l)
 	l->tcpi_rcv_wscale = i->rcv_wscale & 15u;
 }
 
+/* What is under way, by record: not in STATUS, and only scripts ask. */
+static void count_sent(struct drill *d, tapir_sd sd, uint32_t mss, struct tcp_info *l)
+{
+	struct socket *s = socket_find(d->t, sd);
+	struct tcp_conn *c = s ? s->u.tcp.conn : NULL;
+
+	if (!c || !c->sender || !mss)
+		return;
+	for (const struct tcp_sent *r = c->sender->first; r; r = r->next) {
+		uint32_t n = segments(seq_sub(r->end, r->start), mss);
+
+		l->tcpi_sacked += r->state == SENT_SACKED ? n : 0;
+		l->tcpi_lost += r->state == SENT_LOST ? n : 0;
+		l->tcpi_retrans += r->state == SENT_FLYING && r->times > 1 ? n : 0;
+	}
+}
+
 /* The rest of a larger struct of a later Linux is zero. */
 static int get_info(struct drill *d, tapir_sd sd, void *value, socklen_t len)
 {
@@ -198,6 +217,8 @@ static int get_info(struct drill *d, tapir_sd sd, void *value, socklen_t len)
 	else if (error)
 		return check(error);
 	fill_info(&info, &linux_info);
+	if (!error)
+		count_sent(d, sd, info.snd_mss, &linux_info);
 	memset(value, 0, len);
 	memcpy(value, &linux_info, len < sizeof linux_info ? len : sizeof linux_info);
 	return 0;
