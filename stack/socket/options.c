@@ -91,7 +91,7 @@ static int set_stream(struct tapir *t, struct socket *s, enum tapir_opt opt, int
 
 	if (opt == TAPIR_TCP_MAXSEG && value && value < MAXSEG_MIN)
 		return TAPIR_EINVAL;
-	if (opt == TAPIR_TCP_MAXSEG && (s->u.tcp.conn || stream_is_listening(s)))
+	if (opt == TAPIR_TCP_MAXSEG && s->u.tcp.conn)
 		return TAPIR_EISCONN;		/* it is agreed in the SYNs */
 	if (!choose(&is, opt, value))
 		set(t, &s->opt, opt, opt == TAPIR_IP_TOS ? value & ~IP_ECN_MASK : value);	/* those two bits are ecn.c's */

@@ -7,6 +7,8 @@ void tcp_dsack_note(const struct tapir *t, struct tcp_conn *c, seq_t start, seq_
 {
 	if (!t->cfg.dsack || !c->sack_on || !seq_lt(start, end))
 		return;
+	if (tcp_dsack_waits(c) && seq_gt(start, c->dsack.end))
+		return;			/* of two that came in one segment the first is reported (RFC 2883 4.2) */
 	if (tcp_dsack_waits(c) && seq_eq(c->dsack.end, start))
 		start = c->dsack.start;
 	c->dsack = (struct sack_block){start, end};

@@ -83,7 +83,10 @@ static int socket_in(struct drill *d, int domain, int type, int protocol)
 int drill_socket(void *u, int domain, int type, int protocol)
 {
 	struct drill *d = drill_enter(u);
-	int fd = socket_in(d, domain, type, protocol);
+	int fd;
+
+	drill_reconfigure(d);
+	fd = socket_in(d, domain, type, protocol);
 
 	drill_leave(d);
 	return fd;
@@ -154,6 +157,13 @@ static bool attempt_connected(struct drill *d, struct drill_call *call)
 	return true;
 }
 
+int drill_wait_connected(struct drill *d, struct drill_handle *h)
+{
+	struct drill_call call = {.attempt = attempt_connected, .h = h, .until_us = USEC_NEVER};
+
+	return (int)drill_run(d, &call, true);
+}
+
 /* connect() to AF_UNSPEC: the connection is given up, the socket may be used anew. The stack has no such call; to abort
  * and to begin again with the same number is what it means. */
 static int disconnect(struct drill *d, struct drill_handle *h)
@@ -167,9 +177,8 @@ static int disconnect(struct drill *d, struct drill_handle *h)
 	return 0;
 }
 
-static int connect_in(struct drill *d, struct drill_handle *h, const struct sockaddr *addr, socklen_t len)
+int drill_begin_connect(struct drill *d, struct drill_handle *h, const struct sockaddr *addr, socklen_t len)
 {
-	struct drill_call call = {.attempt = attempt_connected, .h = h, .until_us = USEC_NEVER};
 	struct tapir_endpoint peer;
 	int result;
 
@@ -179,9 +188,15 @@ static int connect_in(struct drill *d, struct drill_handle *h, const struct sock
 		return drill_fail(EAFNOSUPPORT);
 	peer = endpoint_of(addr);
 	result = tapir_connect(d->t, h->sd, &peer);
-	if (result != TAPIR_EINPROGRESS || h->nonblocking)
-		return result_of(result);
-	return (int)drill_run(d, &call, true);
+	h->syn_waits = result == 0 && !h->datagram;
+	return result_of(result);
+}
+
+static int connect_in(struct drill *d, struct drill_handle *h, const struct sockaddr *addr, socklen_t len)
+{
+	int result = drill_begin_connect(d, h, addr, len);
+
+	return result < 0 && errno == EINPROGRESS && !h->nonblocking ? drill_wait_connected(d, h) : result;
 }
 
 int drill_connect(void *u, int fd, const struct sockaddr *addr, socklen_t len)

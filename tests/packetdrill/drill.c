@@ -169,11 +169,11 @@ static void make_stack(struct drill *d)
 	struct drill_settings *s = &d->settings;
 	size_t size;
 
-	drill_settings_sysctl(s);
 	if (s->trace) {
 		s->config.probe = heard;
 		s->config.probe_ctx = d;
 	}
+	drill_settings_sysctl(s);
 	size = tapir_size(&s->config);
 	d->mem = size ? aligned_alloc(64, (size + 63) & ~(size_t)63) : NULL;
 	d->t = d->mem ? tapir_init(d->mem, &s->config, d->now_us) : NULL;
@@ -182,6 +182,15 @@ static void make_stack(struct drill *d)
 	fprintf(stderr, "packetdrill.so: no stack can be made with these settings: %s\n",
 		size ? "no memory" : "one of them is impossible (stack/config.c)");
 	exit(1);
+}
+
+void drill_reconfigure(struct drill *d)
+{
+	struct tapir_config before = d->settings.config;
+
+	drill_settings_sysctl(&d->settings);
+	if (memcmp(&before, &d->settings.config, sizeof before) != 0)
+		d->t->cfg = d->settings.config;		/* no sysctl is about memory, which is as it was lent */
 }
 
 struct drill *drill_new(const char *flags)

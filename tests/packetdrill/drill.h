@@ -37,6 +37,8 @@ struct drill_handle {			/* what one of our descriptors, an eventfd, stands for *
 	int fd;
 	tapir_sd sd;
 	bool nonblocking, datagram;
+	bool more;			/* the last send said MSG_MORE */
+	bool syn_waits;			/* connect() has left the SYN to the first send (Fast Open) */
 	struct drill_watch watches[DRILL_WATCHES];	/* of an epoll */
 	int watch_count;
 };
@@ -54,7 +56,7 @@ struct drill_call {
 	bool (*attempt)(struct drill *d, struct drill_call *call);
 	struct drill_handle *h;
 	struct msghdr *msg;		/* what the call moves, and how much of it is done */
-	size_t done;
+	size_t done, limit;		/* limit: of what is taken, 0: none */
 	int flags;
 	struct sockaddr *addr;		/* accept */
 	socklen_t *addr_len;
@@ -97,7 +99,7 @@ struct drill {
 /* --- settings.c --- */
 /* The defaults, then text: "name=value,name=value". NULL, or what is wrong with it (in a static buffer). */
 const char *drill_settings_parse(struct drill_settings *s, const char *text);
-/* What the script's own sysctl lines ask for. Names without a counterpart here are passed over. */
+/* What the script's own sysctl lines ask for so far. Names without a counterpart here are passed over. */
 void drill_settings_sysctl(struct drill_settings *s);
 
 /* --- drill.c: the world --- */
@@ -111,6 +113,8 @@ int drill_gettimeofday(void *u, struct timeval *tv, struct timezone *tz);
  * second takes what it sends, finishes what blocked, and gives the lock back. */
 struct drill *drill_enter(void *u);
 void drill_leave(struct drill *d);
+/* A script may say something else to sysctl between two connections: that holds for the next sockets. */
+void drill_reconfigure(struct drill *d);
 /* Runs a call to its end: at once, or blocked on the second thread, or in the interpreter by letting time pass; when
  * nothing ends it, EAGAIN. Returns its result the way POSIX does. Inside drill_enter. */
 ssize_t drill_run(struct drill *d, struct drill_call *call, bool may_block);
@@ -134,6 +138,8 @@ int drill_bind(void *u, int fd, const struct sockaddr *addr, socklen_t len);
 int drill_listen(void *u, int fd, int backlog);
 int drill_accept(void *u, int fd, struct sockaddr *addr, socklen_t *len);
 int drill_connect(void *u, int fd, const struct sockaddr *addr, socklen_t len);
+int drill_begin_connect(struct drill *d, struct drill_handle *h, const struct sockaddr *addr, socklen_t len);
+int drill_wait_connected(struct drill *d, struct drill_handle *h);	/* both inside drill_enter */
 int drill_shutdown(void *u, int fd, int how);
 int drill_close(void *u, int fd);
 int drill_fcntl(void *u, int fd, int cmd, ...);

@@ -7,6 +7,8 @@
 #include <netinet/in.h>
 #include <string.h>
 #include <linux/tcp.h>
+#include "stack/socket/socket.h"
+#include "stack/tcp/sender.h"
 
 #ifndef TCP_CC_INFO
 #define TCP_CC_INFO 26
@@ -27,6 +29,12 @@ static const struct { int level, name; enum tapir_opt opt; } numbers[] = {
 	{SOL_SOCKET, SO_SNDBUF, TAPIR_SO_SNDBUF}, {SOL_SOCKET, SO_RCVBUF, TAPIR_SO_RCVBUF},
 	{IPPROTO_IP, IP_TTL, TAPIR_IP_TTL}, {IPPROTO_IP, IP_TOS, TAPIR_IP_TOS},
 	{IPPROTO_TCP, TCP_NODELAY, TAPIR_TCP_NODELAY}, {IPPROTO_TCP, TCP_MAXSEG, TAPIR_TCP_MAXSEG},
+	{IPPROTO_TCP, TCP_USER_TIMEOUT, TAPIR_TCP_USER_TIMEOUT}, {IPPROTO_TCP, TCP_KEEPIDLE, TAPIR_TCP_KEEPIDLE},
+	{IPPROTO_TCP, TCP_KEEPINTVL, TAPIR_TCP_KEEPINTVL}, {IPPROTO_TCP, TCP_KEEPCNT, TAPIR_TCP_KEEPCNT},
+	{IPPROTO_TCP, TCP_SYNCNT, TAPIR_TCP_SYNCNT}, {IPPROTO_TCP, TCP_LINGER2, TAPIR_TCP_LINGER2},
+	{IPPROTO_TCP, TCP_WINDOW_CLAMP, TAPIR_TCP_WINDOW_CLAMP}, {IPPROTO_TCP, TCP_CORK, TAPIR_TCP_CORK},
+	{IPPROTO_TCP, TCP_QUICKACK, TAPIR_TCP_QUICKACK}, {IPPROTO_TCP, TCP_DEFER_ACCEPT, TAPIR_TCP_DEFER_ACCEPT},
+	{IPPROTO_TCP, TCP_FASTOPEN, TAPIR_TCP_FASTOPEN}, {IPPROTO_TCP, TCP_FASTOPEN_CONNECT, TAPIR_TCP_FASTOPEN_CONNECT},
 };
 
 /* What a kernel is told about its own affairs, without effect on anything that a script could see here. */
@@ -57,15 +65,25 @@ static int check(int result) { return result < 0 ? drill_fail(drill_errno(result
  * scripts see all of it; of the receive buffer about half becomes window, which is what was asked for. */
 static int doubled(int size) { return size > INT32_MAX / 2 ? INT32_MAX : 2 * size; }
 
-static int set_linger(struct drill *d, tapir_sd sd, const void *value, socklen_t len)
+static int set_linger(struct drill *d, tapir_sd sd, struct span value)
 {
 	struct linger l;
 
-	if (len < sizeof l)
+	if (value.n < sizeof l)
 		return drill_fail(EINVAL);
-	memcpy(&l, value, sizeof l);
+	memcpy(&l, value.p, sizeof l);
 	/* The stack never blocks in close(): a linger of some seconds is the ordinary close. */
 	return check(tapir_setsockopt(d->t, sd, TAPIR_SO_LINGER, l.l_onoff && !l.l_linger ? 0 : -1));
+}
+
+static int set_congestion(struct drill *d, tapir_sd sd, struct span name)
+{
+	char text[16] = "";
+	int cc;
+
+	memcpy(text, name.p, name.n < sizeof text ? name.n : sizeof text - 1);
+	cc = tapir_cc_parse(text);
+	return cc < 0 ? drill_fail(ENOENT) : check(tapir_setsockopt(d->t, sd, TAPIR_TCP_CONGESTION, cc));
 }
 
 static int set_in(struct drill *d, int fd, const struct which *o, struct span value)
@@ -78,7 +96,12 @@ static int set_in(struct drill *d, int fd, const struct which *o, struct span va
 	if (h->kind != DRILL_SOCKET)
 		return drill_fail(ENOTSOCK);
 	if (o->level == SOL_SOCKET && o->name == SO_LINGER)
-		return set_linger(d, h->sd, value.p, (socklen_t)value.n);
+		return set_linger(d, h->sd, value);
+	if (o->level == IPPROTO_TCP && o->name == TCP_CONGESTION)
+		return set_congestion(d, h->sd, value);
+	drill_reconfigure(d);
+	if (opt == TAPIR_TCP_FASTOPEN_CONNECT && !(d->settings.config.fastopen & TAPIR_FASTOPEN_CLIENT))
+		return drill_fail(EOPNOTSUPP);
 	if (is_hint(o))
 		return 0;
 	if (opt < 0)
@@ -129,15 +152,28 @@ static void fill_info(const struct tapir_tcp_info *i, struct tcp_info *l)
 
 	*l = (struct tcp_info){
 		.tcpi_state = state_number(i->state),
-		.tcpi_ca_state = i->retransmits ? TCP_CA_Loss : TCP_CA_Open,
+		.tcpi_ca_state = (uint8_t)i->ca_state,	/* the same numbers */
 		.tcpi_retransmits = (uint8_t)i->retransmits,
-		.tcpi_backoff = (uint8_t)i->retransmits,
+		.tcpi_backoff = i->backoff,
+		.tcpi_probes = i->probes,
 		.tcpi_options = (uint8_t)((i->timestamps ? TCPI_OPT_TIMESTAMPS : 0) | (i->sack ? TCPI_OPT_SACK : 0) |
+					  (i->ecn ? TCPI_OPT_ECN : 0) | (i->ecn_seen ? TCPI_OPT_ECN_SEEN : 0) |
 					  (i->rcv_wscale || i->snd_wscale ? TCPI_OPT_WSCALE : 0)),
 		.tcpi_rto = i->rto_us,
 		.tcpi_snd_mss = mss,
 		.tcpi_rcv_mss = i->rcv_mss,
-		.tcpi_advmss = i->rcv_mss,
+		.tcpi_advmss = i->advmss,
+		.tcpi_pmtu = i->pmtu,
+		.tcpi_ato = i->ato_us,
+		.tcpi_last_data_sent = (uint32_t)(i->last_data_sent_us / TAPIR_MS),
+		.tcpi_last_data_recv = (uint32_t)(i->last_recv_us / TAPIR_MS),
+		.tcpi_last_ack_recv = (uint32_t)(i->last_recv_us / TAPIR_MS),
+		.tcpi_bytes_acked = i->bytes_acked,
+		.tcpi_bytes_received = i->bytes_received,
+		.tcpi_bytes_sent = i->bytes_sent,
+		.tcpi_bytes_retrans = i->bytes_retrans,
+		.tcpi_segs_in = i->segs_in,
+		.tcpi_segs_out = i->segs_out,
 		.tcpi_unacked = segments(i->unacked, mss),
 		.tcpi_rtt = i->rtt_us,
 		.tcpi_rttvar = i->rttvar_us,
@@ -146,8 +182,27 @@ static void fill_info(const struct tapir_tcp_info *i, struct tcp_info *l)
 		.tcpi_total_retrans = i->total_retrans,
 		.tcpi_notsent_bytes = i->notsent,
 	};
+	if (i->syn_data)
+		l->tcpi_options |= TCPI_OPT_SYN_DATA;
 	l->tcpi_snd_wscale = i->snd_wscale & 15u;
 	l->tcpi_rcv_wscale = i->rcv_wscale & 15u;
+}
+
+/* What is under way, by record: not in STATUS, and only scripts ask. */
+static void count_sent(struct drill *d, tapir_sd sd, uint32_t mss, struct tcp_info *l)
+{
+	struct socket *s = socket_find(d->t, sd);
+	struct tcp_conn *c = s ? s->u.tcp.conn : NULL;
+
+	if (!c || !c->sender || !mss)
+		return;
+	for (const struct tcp_sent *r = c->sender->first; r; r = r->next) {
+		uint32_t n = segments(seq_sub(r->end, r->start), mss);
+
+		l->tcpi_sacked += r->state == SENT_SACKED ? n : 0;
+		l->tcpi_lost += r->state == SENT_LOST ? n : 0;
+		l->tcpi_retrans += r->state == SENT_FLYING && r->times > 1 ? n : 0;
+	}
 }
 
 /* The rest of a larger struct of a later Linux is zero. */
@@ -162,6 +217,8 @@ static int get_info(struct drill *d, tapir_sd sd, void *value, socklen_t len)
 	else if (error)
 		return check(error);
 	fill_info(&info, &linux_info);
+	if (!error)
+		count_sent(d, sd, info.snd_mss, &linux_info);
 	memset(value, 0, len);
 	memcpy(value, &linux_info, len < sizeof linux_info ? len : sizeof linux_info);
 	return 0;

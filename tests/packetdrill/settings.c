@@ -11,7 +11,7 @@
 #define WAIT_US (600 * TAPIR_SEC)
 #define VALUE_MAX 256
 
-enum unit { FLAG, BYTE, SHORT, LONG, MS, SECONDS, LAST_LONG };
+enum unit { FLAG, BYTE, SHORT, LOW_BITS, LONG, MS, SECONDS, LAST_LONG };
 
 #define AT(field) offsetof(struct drill_settings, config.field)
 
@@ -34,7 +34,8 @@ static const struct setting { const char *name; size_t at; enum unit unit; } set
 	{"tcp_orphan_retries", AT(orphan_retries), BYTE}, {"tcp_fin_timeout", AT(fin_wait_2_us), SECONDS},
 	{"tcp_keepalive_time", AT(keepalive_idle_us), SECONDS}, {"tcp_keepalive_intvl", AT(keepalive_interval_us), SECONDS},
 	{"tcp_keepalive_probes", AT(keepalive_probes), BYTE}, {"tcp_challenge_ack_limit", AT(challenge_acks), LONG},
-	{"tcp_rmem", AT(rcvbuf), LAST_LONG}, {"tcp_wmem", AT(sndbuf), LAST_LONG},
+	{"ecn", AT(ecn), BYTE}, {"tcp_ecn", AT(ecn), BYTE}, {"tcp_fastopen", AT(fastopen), LOW_BITS}, {"tcp_syncookies", AT(syn_cookies), BYTE},
+	{"tcp_fastopen_blackhole_timeout_sec", AT(fastopen_retry_us), SECONDS}, {"tcp_rmem", AT(rcvbuf), LAST_LONG}, {"tcp_wmem", AT(sndbuf), LAST_LONG},
 	{"tcp_rto_max_ms", AT(rto_max_us), MS}, {"tcp_early_retrans", AT(tlp), FLAG}, {"ip_default_ttl", AT(ttl), BYTE},
 };
 
@@ -78,6 +79,7 @@ static bool put(struct drill_settings *s, const struct setting *what, const char
 	switch (what->unit) {
 	case FLAG: *(bool *)to = n != 0; return true;
 	case BYTE: *to = (uint8_t)n; return n <= UINT8_MAX;
+	case LOW_BITS: *(uint16_t *)(void *)to = (uint16_t)n; return true;	/* the others say how Linux does it */
 	case SHORT: *(uint16_t *)(void *)to = (uint16_t)n; return n <= UINT16_MAX;
 	case LONG: case LAST_LONG: *(uint32_t *)(void *)to = (uint32_t)n; return n <= UINT32_MAX;
 	case MS: *(usec_t *)(void *)to = n * TAPIR_MS; return true;
@@ -116,6 +118,18 @@ static bool put_congestion(struct drill_settings *s, const char *value)
 	return cc >= 0;
 }
 
+/* Linux writes the 16 bytes as four words in hexadecimal. */
+static bool put_key(struct drill_settings *s, const char *value)
+{
+	unsigned w[4];
+
+	if (sscanf(value, "%8x-%8x-%8x-%8x", &w[0], &w[1], &w[2], &w[3]) != 4)
+		return false;
+	s->config.fastopen_key[0] = (uint64_t)w[0] << 32 | w[1];
+	s->config.fastopen_key[1] = (uint64_t)w[2] << 32 | w[3];
+	return true;
+}
+
 static bool put_flag(struct drill_settings *s, const char *name, const char *value)
 {
 	const struct setting *what = find(name);
@@ -124,6 +138,8 @@ static bool put_flag(struct drill_settings *s, const char *name, const char *val
 		return put_ack(s, value);
 	if (!strcmp(name, "cc"))
 		return put_congestion(s, value);
+	if (!strcmp(name, "tcp_fastopen_key"))
+		return put_key(s, value);
 	if (!strcmp(name, "addr"))
 		return tapir_addr_parse(value, &s->config.addr) == 0;
 	if (!strcmp(name, "isn")) {
@@ -180,6 +196,8 @@ void drill_settings_sysctl(struct drill_settings *s)
 		name = name ? name + 1 : line;
 		if (!strcmp(name, "tcp_congestion_control"))
 			put_congestion(s, value);
+		else if (!strcmp(name, "tcp_fastopen_key"))
+			put_key(s, value);
 		if (find(name) && (!strncmp(name, "tcp_", 4) || !strncmp(line, "ethtool.", 8)))
 			put(s, find(name), value);
 	}

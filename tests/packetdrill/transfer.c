@@ -8,6 +8,7 @@
 
 #define PEEK_SPANS 64
 #define SPLICE_MAX 65536
+#define SYN_OPTIONS 40			/* bytes that a SYN's options may take from its text */
 
 /* The n-th byte of the buffers and how many follow it in its buffer; 0: past their end. */
 static size_t place(const struct msghdr *msg, size_t n, uint8_t **p)
@@ -35,6 +36,14 @@ static bool buffers_are_bad(const struct msghdr *msg)
 
 /* --- out ------------------------------------------------------------------------------------------------------------ */
 
+/* Until the handshake has ended Linux takes nothing, where the stack queues (RFC 9293 3.10.2 SYN-SENT). */
+static bool opening(struct drill *d, const struct drill_handle *h)
+{
+	struct tapir_tcp_info info;
+
+	return !h->syn_waits && tapir_tcp_info(d->t, h->sd, &info) == 0 && info.state == TAPIR_TCP_SYN_SENT;
+}
+
 static bool attempt_send(struct drill *d, struct drill_call *call)
 {
 	uint8_t *p = NULL;
@@ -42,10 +51,18 @@ static bool attempt_send(struct drill *d, struct drill_call *call)
 	int64_t taken = 0;
 
 	while ((n = place(call->msg, call->done, &p))) {
-		taken = tapir_send(d->t, call->h->sd, p, n);
+		if (call->limit && n > call->limit - call->done)
+			n = call->limit - call->done;
+		if (!n)
+			break;
+		taken = opening(d, call->h) ? TAPIR_EAGAIN : tapir_send(d->t, call->h->sd, p, n);
 		if (taken < 0)
 			break;
 		call->done += (size_t)taken;
+		if ((size_t)taken < n) {
+			taken = TAPIR_EAGAIN;
+			break;
+		}
 	}
 	if (!n && !call->done)			/* of nothing: only an error can come of it */
 		taken = tapir_send(d->t, call->h->sd, "", 0);
@@ -68,11 +85,64 @@ static bool attempt_send_datagram(struct drill *d, struct drill_call *call)
 	return true;
 }
 
+/* Linux' one call for connect() and the first send(), RFC 7413's own interface. Without a cookie nothing is taken: the program
+ * is told to wait, or waits here, and the bytes follow the handshake. */
+static int fastopen(struct drill *d, struct drill_handle *h, const struct msghdr *msg, int flags)
+{
+	const struct sockaddr *addr = msg->msg_name;
+	int result;
+
+	drill_reconfigure(d);
+	if (!(d->settings.config.fastopen & TAPIR_FASTOPEN_CLIENT) || (addr && addr->sa_family == AF_UNSPEC))
+		return drill_fail(EOPNOTSUPP);
+	result = tapir_setsockopt(d->t, h->sd, TAPIR_TCP_FASTOPEN_CONNECT, 1);
+	if (result < 0 || !addr)
+		return drill_fail(result < 0 ? drill_errno(result) : EINVAL);
+	if (h->syn_waits)
+		return 0;
+	result = drill_begin_connect(d, h, addr, msg->msg_namelen);
+	if (result < 0 && errno == EISCONN)
+		return 0;
+	if (result < 0 && errno == EINPROGRESS && !h->nonblocking && !(flags & MSG_DONTWAIT))
+		return drill_wait_connected(d, h);
+	return result;
+}
+
+/* The first send after a connect() that left the SYN to it. On Linux it takes what the SYN takes along; or it blocks until the
+ * connection is open, and then takes the rest. Here all of it would be taken at once (RFC 9293 3.10.2 SYN-SENT). */
+static ssize_t send_with_syn(struct drill *d, struct drill_call *call, bool may_block)
+{
+	struct tapir_tcp_info info;
+	ssize_t sent;
+
+	if (!may_block && tapir_tcp_info(d->t, call->h->sd, &info) == 0 && info.snd_mss > SYN_OPTIONS)
+		call->limit = info.snd_mss - SYN_OPTIONS;
+	sent = drill_run(d, call, may_block);
+	call->h->syn_waits = false;
+	return may_block && sent >= 0 && drill_wait_connected(d, call->h) < 0 ? -1 : sent;
+}
+
+/* MSG_MORE is a cork for one call. */
+static void cork(struct drill *d, struct drill_handle *h, bool on)
+{
+	int corked = 0;
+
+	if (!on)
+		h->more = false;
+	else if (!h->more && tapir_getsockopt(d->t, h->sd, TAPIR_TCP_CORK, &corked) == 0 && corked)
+		return;				/* the program's own */
+	else
+		h->more = true;
+	tapir_setsockopt(d->t, h->sd, TAPIR_TCP_CORK, on);
+}
+
 static ssize_t send_in(struct drill *d, int fd, const struct msghdr *msg, int flags)
 {
 	struct drill_handle *h = drill_handle_find(d, fd);
 	struct msghdr copy = *msg;
 	struct drill_call call = {.h = h, .msg = &copy, .flags = flags, .until_us = USEC_NEVER};
+	bool may_block;
+	ssize_t sent;
 
 	if (!h)
 		return -1;
@@ -81,10 +151,18 @@ static ssize_t send_in(struct drill *d, int fd, const struct msghdr *msg, int fl
 	if (buffers_are_bad(msg))
 		return drill_fail(EFAULT);
 	/* Flags that change what goes over the wire, and that the stack has no word for. */
-	if (flags & (MSG_FASTOPEN | MSG_MORE | MSG_EOR | MSG_OOB | MSG_ZEROCOPY))
+	if (flags & (MSG_EOR | MSG_OOB | MSG_ZEROCOPY))
 		return drill_fail(EOPNOTSUPP);
+	if (flags & MSG_FASTOPEN && fastopen(d, h, msg, flags) < 0)
+		return -1;
 	call.attempt = h->datagram ? attempt_send_datagram : attempt_send;
-	return drill_run(d, &call, !h->nonblocking && !(flags & MSG_DONTWAIT));
+	may_block = !h->nonblocking && !(flags & MSG_DONTWAIT);
+	if (flags & MSG_MORE)
+		cork(d, h, true);
+	sent = h->syn_waits ? send_with_syn(d, &call, may_block) : drill_run(d, &call, may_block);
+	if (h->more && !(flags & MSG_MORE))
+		cork(d, h, false);
+	return sent;
 }
 
 ssize_t drill_sendmsg(void *u, int fd, const struct msghdr *msg, int flags)
@@ -149,7 +227,7 @@ static int64_t take(struct drill *d, struct drill_call *call)
 		if (got <= 0)
 			break;
 		done += (size_t)got;
-		if (call->h->datagram)
+		if ((size_t)got < n || call->h->datagram)	/* to ask again might take an error that is for the next call */
 			break;
 	}
 	return done ? (int64_t)done : got;

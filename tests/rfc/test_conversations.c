@@ -125,6 +125,32 @@ START_TEST(the_least_rto_lies_on_top_of_the_round_trip)
 }
 END_TEST
 
+/* RFC 2883 4: the first SACK block of an ACK reports text that came again. Of two such pieces in one segment it is the first;
+ * what it fills is acknowledged, what lies beyond follows. */
+START_TEST(a_segment_that_covers_two_pieces_reports_the_first_as_duplicate)
+{
+	peer_config()->sack = true;
+	struct peer p = listening(_i);
+
+	peer_sends(&p, "S 0:0(0) <mss 1460,sackOK>");
+	peer_expects(&p, "S. 0:0(0) ack 1");
+	peer_sends(&p, ". 1:1(0) ack 1");
+	user_accepts(&p);
+	peer_sends(&p, "P. 101:301(200) ack 1");
+	peer_expects(&p, ". 1:1(0) ack 1 <sack 101:301>");
+	peer_sends(&p, "P. 401:501(100) ack 1");
+	peer_expects(&p, ". 1:1(0) ack 1 <sack 401:501 101:301>");
+	peer_sends(&p, "P. 701:801(100) ack 1");
+	peer_expects(&p, ". 1:1(0) ack 1 <sack 701:801 401:501 101:301>");
+	peer_sends(&p, "P. 1:601(600) ack 1");
+	peer_expects(&p, ". 1:1(0) ack 601 <sack 101:301 701:801>");
+	peer_sends(&p, "P. 601:801(200) ack 1");
+	peer_expects(&p, ". 1:1(0) ack 801 <sack 701:801>");
+	peer_sends(&p, "P. 1:101(100) ack 1");
+	peer_expects(&p, ". 1:1(0) ack 801 <sack 1:101>");
+}
+END_TEST
+
 /* ---- closing --------------------------------------------------------------------------------------------------- */
 
 /* RFC 9293 3.10.7.4 fifth: their FIN was sent before they saw ours, and overtaken by the ACK of ours: its own ACK is then below
@@ -203,6 +229,7 @@ Suite *suite(void)
 		a_frame_for_a_driver_to_cut_up_ends_with_psh,
 		slow_start_doubles_however_the_peer_acknowledges,
 		the_least_rto_lies_on_top_of_the_round_trip,
+		a_segment_that_covers_two_pieces_reports_the_first_as_duplicate,
 		a_fin_that_was_overtaken_by_an_ack_still_ends_the_connection,
 		text_that_came_twice_and_was_read_once_is_not_lost_by_a_close,
 		a_program_that_stops_reading_says_nothing_to_the_peer,
