@@ -33,7 +33,10 @@ static void defaults_of_ip(struct tapir_config *c)
 
 static void defaults_of_tcp(struct tapir_config *c)
 {
-	c->sndbuf = c->rcvbuf = 512 * 1024;
+	c->sndbuf = c->rcvbuf = 128 * 1024;
+	c->sndbuf_max = 4 * 1024 * 1024;
+	c->rcvbuf_max = 6 * 1024 * 1024;
+	c->udp_rcvbuf = 512 * 1024;
 	c->backlog = 1024;
 	c->port_first = 49152;
 	c->port_last = 65535;
@@ -50,6 +53,10 @@ static void defaults_of_tcp(struct tapir_config *c)
 	c->initial_window = 10;
 	c->delack_us = 40 * TAPIR_MS;
 	c->quickacks = 16;
+	c->pmtu_wait = true;
+	c->mtu_probing = 1;
+	c->black_hole_rtos = 3;
+	c->base_mss = 1024;
 	c->timestamps = c->sack = c->window_scale = c->nagle = true;
 	c->keepalive_idle_us = 7200 * TAPIR_SEC;
 	c->keepalive_interval_us = 75 * TAPIR_SEC;
@@ -106,6 +113,8 @@ static bool tcp_is_possible(const struct tapir_config *c)
 	const uint32_t most = 1u << 30;		/* RFC 7323 2.3: no window is larger */
 
 	return c->sndbuf >= 1024 && c->sndbuf <= most && c->rcvbuf >= 1024 && c->rcvbuf <= most && c->backlog &&
+	       c->sndbuf_max <= most && c->rcvbuf_max <= most && c->udp_rcvbuf && c->udp_rcvbuf <= most &&
+	       c->mtu_probing <= 2 && c->black_hole_rtos && c->base_mss >= 64 &&
 	       c->port_first && c->port_first <= c->port_last && c->initial_window && c->isn >= -1 && c->isn <= UINT32_MAX;
 }
 

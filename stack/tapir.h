@@ -204,7 +204,9 @@ enum tapir_event_kind {
 	TAPIR_EV_RETRANSMIT,	/* u.segment; why says what gave it up for lost */
 	TAPIR_EV_CC,		/* cwnd, ssthresh or RTT changed: u.cc */
 	TAPIR_EV_WINDOW,	/* the send window changed: u.window */
-	TAPIR_EV_ARP		/* a neighbour's state changed: u.arp */
+	TAPIR_EV_ARP,		/* a neighbour's state changed: u.arp */
+	TAPIR_EV_PMTU,		/* SND.MSS, or what is known of the path's MTU, changed: u.pmtu */
+	TAPIR_EV_BUFFER		/* a buffer's size was tuned: u.buffer */
 };
 struct tapir_event {
 	enum tapir_event_kind kind;
@@ -219,6 +221,9 @@ struct tapir_event {
 		struct { uint32_t cwnd, ssthresh, flight, srtt_us, rttvar_us, rto_us; } cc;
 		struct { uint32_t wnd, una, nxt; } window;
 		struct { struct tapir_addr addr; uint8_t mac[6]; bool reachable; } arp;
+		struct { uint16_t mtu, mss, low, high, probe; } pmtu;	/* mtu: of full segments. low, high: the search (RFC 4821
+									 * 7.1), 0: none; probe: the size under way; 0: none */
+		struct { uint32_t sndbuf, rcvbuf, rtt_us; } buffer;	/* rtt_us: the receiver's own measure */
 	} u;
 };
 typedef void (*tapir_probe_fn)(void *ctx, const struct tapir_event *event);	/* must not call into the stack */
@@ -264,10 +269,13 @@ struct tapir_config {
 	uint32_t icmp_rate;		/* ICMP errors a second; default 100 (RFC 1812 4.3.2.8) */
 	uint32_t icmp_burst;		/* and at once; default 20 */
 	usec_t pmtu_timeout_us;		/* a learned path MTU is forgotten after; default 10 min (RFC 1191 6.3) */
-	uint16_t min_pmtu;		/* smaller reports are not believed; default 552 (as Linux min_pmtu) */
+	uint16_t min_pmtu;		/* smaller reports are not believed, smaller segments not tried; default 552 (as Linux) */
 
 	/* sockets */
-	uint32_t sndbuf, rcvbuf;	/* bytes; default 512 KiB each */
+	uint32_t sndbuf, rcvbuf;	/* a stream's, in bytes, to begin with; default 128 KiB each */
+	uint32_t sndbuf_max, rcvbuf_max;	/* and what they grow to by themselves, while the program has set no size with
+					 * TAPIR_SO_SNDBUF or _RCVBUF; default 4 and 6 MiB; at most sndbuf, rcvbuf: they do not */
+	uint32_t udp_rcvbuf;		/* a datagram socket's; default 512 KiB */
 	uint16_t backlog;		/* upper limit of listen()'s backlog: accept queue, and SYN queue; default 1024 */
 	uint16_t port_first, port_last;	/* ephemeral ports; default 49152..65535 (RFC 6056 2.1) */
 
@@ -286,6 +294,13 @@ struct tapir_config {
 	uint16_t initial_window;	/* segments; default 10 (RFC 6928) */
 	usec_t delack_us;		/* delayed ACK; 0: acknowledge each segment at once; default 40 ms (RFC 9293 3.8.6.3) */
 	uint16_t quickacks;		/* the first so many segments of a connection are acknowledged at once; default 16 */
+	bool pmtu_wait;			/* a report that the path carries less than it has carried is believed only after a timeout;
+					 * default yes (RFC 5927 7.2) */
+	uint8_t mtu_probing;		/* against paths that drop large segments in silence (RFC 4821 3; as Linux tcp_mtu_probing):
+					 * 0 nothing; 1, the default, smaller ones after black_hole_rtos, then a search upward;
+					 * 2 each path begins with base_mss and is searched upward */
+	uint8_t black_hole_rtos;	/* timeouts of one full segment in a row; default 3 (RFC 4821 7.7; as Linux tcp_retries1) */
+	uint16_t base_mss;		/* segments that nearly every path carries; default 1024 (RFC 4821 7.2) */
 	bool timestamps;		/* RFC 7323 3; default yes */
 	bool sack;			/* RFC 2018 2; default yes */
 	bool window_scale;		/* RFC 7323 2; default yes */
@@ -466,7 +481,7 @@ enum tapir_opt {
 	TAPIR_SO_BROADCAST,		/* may send to broadcast addresses; default 0 */
 	TAPIR_SO_KEEPALIVE,		/* default 0 (RFC 9293 3.8.4 MUST-25) */
 	TAPIR_SO_LINGER,		/* 0: close() resets; -1: the default, close() is graceful. Never blocks */
-	TAPIR_SO_SNDBUF, TAPIR_SO_RCVBUF,	/* bytes */
+	TAPIR_SO_SNDBUF, TAPIR_SO_RCVBUF,	/* bytes; setting one ends its tuning (config.sndbuf_max, rcvbuf_max) */
 	TAPIR_IP_TTL, TAPIR_IP_TOS,
 	TAPIR_TCP_NODELAY,		/* 1: no Nagle (RFC 9293 3.7.4 MUST-17) */
 	TAPIR_TCP_MAXSEG,		/* get: the effective send MSS */
@@ -481,6 +496,8 @@ struct tapir_tcp_info {			/* STATUS (RFC 9293 3.10.6); the names of Linux' tcp_i
 	struct tapir_endpoint local, peer;
 	uint32_t snd_mss, rcv_mss, snd_cwnd, snd_ssthresh, snd_wnd, rcv_wnd, unacked, notsent, rtt_us, rttvar_us, rto_us;
 	uint32_t retransmits, total_retrans, unread;
+	uint32_t pmtu;			/* the largest datagram that segments make */
+	uint32_t rcv_rtt_us, rcv_space;	/* auto-tuning: the receiver's own RTT; the most that was read in one: 0: not measured */
 	uint8_t snd_wscale, rcv_wscale;
 	int soft_error;			/* since the last progress, without ending the connection: what ICMP reported (RFC 1122
 					 * 4.2.3.9), ETIMEDOUT after retries1 retransmissions (RFC 9293 3.8.3 SHLD-9); or 0 */

@@ -17,18 +17,21 @@ static uint32_t bucket_count(const struct tapir_config *cfg)
 	return n;
 }
 
-static void carve_all(const struct tapir_config *cfg, uintptr_t *at, void *parts[4])
+#define PARTS 5
+
+static void carve_all(const struct tapir_config *cfg, uintptr_t *at, void *parts[PARTS])
 {
 	parts[0] = carve(at, sizeof(struct tcp));
 	parts[1] = carve(at, sizeof(struct tcp_conn) * cfg->max_conns);
 	parts[2] = carve(at, sizeof(struct tcp_conn *) * bucket_count(cfg));
 	parts[3] = carve(at, tcp_reass_size(piece_count(cfg)));
+	parts[4] = carve(at, tcp_pmtu_size());
 }
 
 size_t tcp_size(const struct tapir_config *cfg)
 {
 	uintptr_t at = 0;
-	void *parts[4];
+	void *parts[PARTS];
 
 	carve_all(cfg, &at, parts);
 	return at;
@@ -37,7 +40,7 @@ size_t tcp_size(const struct tapir_config *cfg)
 void tcp_init(struct tapir *t, void *mem)
 {
 	uintptr_t at = (uintptr_t)mem;
-	void *parts[4];
+	void *parts[PARTS];
 
 	carve_all(&t->cfg, &at, parts);
 	t->tcp = parts[0];
@@ -51,6 +54,7 @@ void tcp_init(struct tapir *t, void *mem)
 	t->tcp->next_port = (uint32_t)rng_next(&t->rng);
 	tcp_demux_init(t, parts[2], bucket_count(&t->cfg));
 	tcp_reass_init(t, parts[3], piece_count(&t->cfg));
+	tcp_pmtu_init(t, parts[4]);
 }
 
 void tcp_queue_push(struct tcp_queue *q, struct tcp_conn *c)
@@ -156,6 +160,7 @@ static void detach(struct tapir *t, struct tcp_conn *c)
 {
 	tcp_demux_remove(t, c);
 	tcp_unready(t, c);
+	tcp_pmtu_forget(t, c);
 	for (enum tapir_tcp_timer i = 0; i < TAPIR_TIMER_COUNT; i++)
 		tcp_timer_disarm(t, c, i);
 	if (c->queue && c->listener && c->queue == &c->listener->accept) {

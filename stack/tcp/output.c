@@ -15,6 +15,7 @@ struct plan {
 	uint32_t len;			/* text bytes */
 	uint8_t flags;
 	bool stay;			/* a probe: SND.NXT stays where it is */
+	bool larger;			/* than SND.MSS, and one segment: pmtu.c's probe */
 	const char *why;
 };
 
@@ -190,6 +191,21 @@ static bool plan_early_fin(const struct tcp_conn *c, struct plan *p)
 	return true;
 }
 
+/* True: text is due, as a probe, or as soon as there is room for one: then p is empty. */
+static bool plan_mtu_probe(struct tapir *t, struct tcp_conn *c, struct plan *p, uint32_t unsent)
+{
+	uint32_t usable = send_window_left(c, min_u32(c->snd.wnd, c->cc.cwnd));
+	uint32_t len = tcp_pmtu_probe_len(t, c, unsent, usable);
+
+	if (!len)
+		return false;
+	c->cwnd_limited = true;
+	p->len = len == PMTU_WAIT ? 0 : len;
+	p->larger = p->len > 0;
+	p->why = "RFC 4821 7.5: a probe of a larger path MTU";
+	return true;
+}
+
 static bool plan_text(struct tapir *t, struct tcp_conn *c, struct plan *p)
 {
 	uint32_t offset = tcp_flight(c), unsent, left;
@@ -202,6 +218,8 @@ static bool plan_text(struct tapir *t, struct tcp_conn *c, struct plan *p)
 	*p = (struct plan){.at = c->snd.nxt, .flags = TCP_ACK, .why = "RFC 9293 3.8.6.2.1: text within the windows"};
 	if (seq_lt(c->snd.nxt, c->snd.max))
 		p->why = "RFC 6298 5.4, RFC 1191 6.4: again, what was lost or too large";
+	if (plan_mtu_probe(t, c, p, unsent))
+		return p->len;
 	p->len = text_to_send(t, c, unsent);
 	c->cwnd_limited = p->len < unsent && c->cc.cwnd < c->snd.wnd;
 	left = send_window_left(c, c->snd.wnd);
@@ -348,7 +366,7 @@ static void emit(struct tapir *t, struct tcp_conn *c, struct plan *p, struct tap
 	out->offload.csum = TAPIR_CSUM_PARTIAL;
 	out->offload.csum_start = 0;
 	out->offload.csum_offset = TCP_CHECKSUM_AT;
-	if (p->len > segment_text_max(c)) {
+	if (p->len > segment_text_max(c) && !p->larger) {
 		out->offload.gso = TAPIR_GSO_TCP4;
 		out->offload.gso_size = (uint16_t)segment_text_max(c);
 		out->offload.hdr_len = header;
@@ -387,7 +405,10 @@ static void sent_text(struct tapir *t, struct tcp_conn *c, const struct plan *p,
 		c->rtt.timed_at_us = t->now_us;
 		c->rtt.timed_seq = p->at;
 	}
-	c->snd.max = seq_max(c->snd.max, end);
+	if (seq_gt(end, c->snd.max)) {
+		c->snd.max = end;
+		tcp_pmtu_sent(t, c, p->at, p->len, p->larger);
+	}
 	if (!p->stay)
 		c->snd.nxt = end;
 	c->last_out_us = t->now_us;
@@ -430,6 +451,7 @@ static bool tcp_output(struct tapir *t, struct tcp_conn *c, struct tapir_out *ou
 	struct plan p;
 	enum tapir_verdict v;
 
+	tcp_pmtu_refresh(t, c);
 	while (plan_segment(t, c, &p)) {
 		emit(t, c, &p, out);
 		sent(t, c, &p);

@@ -62,6 +62,7 @@ void tcp_on_new_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *s
 	c->snd.una = seg->ack;
 	c->soft_error = 0;			/* whatever ICMP said, the path works */
 	c->snd.nxt = seq_max(c->snd.nxt, c->snd.una);
+	tcp_pmtu_on_ack(t, c);
 	c->rtt.probes = 0;
 	c->owed.retransmit = c->owed.probe = false;
 	tcp_timer_disarm(t, c, TAPIR_TIMER_PERSIST);	/* output arms it again if it must */
@@ -89,6 +90,12 @@ void tcp_on_dup_ack(struct tapir *t, struct tcp_conn *c)
 		c->loss.dup_acks++;
 	if (c->loss.dup_acks < DUP_ACK_THRESHOLD || seq_leq(c->snd.una, c->loss.recover))
 		return;				/* RFC 6582 3.2 step 2: not again for the same flight */
+	if (tcp_pmtu_on_loss(t, c, c->snd.una, c->snd.mss)) {
+		c->snd.nxt = c->snd.una;
+		c->loss.recover = c->snd.max;
+		c->loss.dup_acks = 0;
+		return;
+	}
 	c->loss.fast = true;
 	c->loss.partial = false;
 	c->loss.recover = c->snd.max;
@@ -103,6 +110,7 @@ void tcp_on_dup_ack(struct tapir *t, struct tcp_conn *c)
 /* Everything unacknowledged counts as lost; NXT goes back and slow start sends it again. */
 void tcp_on_rto(struct tapir *t, struct tcp_conn *c)
 {
+	tcp_pmtu_on_rto(t, c);
 	if (!tcp_syn_unacked(c))
 		c->cc.ops->on_rto(&c->cc, c->snd.mss, seq_sub(c->snd.max, c->snd.una), c->rtt.backoff > 1);
 	c->loss.fast = c->loss.partial = false;

@@ -46,6 +46,8 @@ struct tcp_conn {
 	struct tcp_conn *hash_next;		/* demux.c */
 	struct tcp_conn *ready_next, *ready_prev;	/* output.c: the ready list, if is_ready */
 	bool is_ready;
+	uint8_t mss_proof;			/* pmtu.c: enum mss_proof; if MSS_TRIED, mss_proof_at is the end of that segment */
+	seq_t mss_proof_at;
 	struct tcp_conn *queue_next, *queue_prev;	/* SYN queue, a listener's accept queue, or the TIME-WAIT queue */
 	struct tcp_queue *queue;		/* which of them; NULL: none */
 	struct tcp_listener *listener;		/* passive open, not yet accepted: where it came from; else NULL */
@@ -116,6 +118,8 @@ struct tcp {
 	struct tcp_queue syn, time_wait;	/* SYN-RECEIVED from passive opens; TIME-WAIT */
 	struct tcp_conn *ready, *ready_last;	/* who may have something to send, served in turn */
 	struct tcp_piece *free_pieces;
+	struct tcp_path *paths;			/* pmtu.c */
+	uint32_t path_count;			/* of them in use */
 	struct { usec_t window_us; uint32_t left; } challenge;	/* RFC 5961 7 */
 	uint32_t next_port;
 };

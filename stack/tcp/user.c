@@ -265,6 +265,7 @@ void tcp_status(const struct tapir *t, const struct tcp_conn *c, struct tapir_tc
 		.notsent = c->tx.bytes > text_sent ? c->tx.bytes - text_sent : 0, .rtt_us = c->rtt.srtt_us,
 		.rttvar_us = c->rtt.rttvar_us, .rto_us = c->rtt.rto_us, .retransmits = c->rtt.backoff,
 		.total_retrans = c->total_retrans, .unread = c->rx.bytes, .snd_wscale = c->snd.shift,
-		.rcv_wscale = c->rcv.shift, .soft_error = c->soft_error, .timestamps = c->ts_on, .sack = c->sack_on,
+		.rcv_wscale = c->rcv.shift, .pmtu = tcp_pmtu(c), .soft_error = c->soft_error,
+		.timestamps = c->ts_on, .sack = c->sack_on,
 	};
 }

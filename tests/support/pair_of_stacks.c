@@ -28,7 +28,8 @@ void pair_reset_config(void)
 		c->max_conns = 64;
 		c->small_frames = 512;
 		c->large_frames = 16;
-		c->sndbuf = c->rcvbuf = 65535;
+		c->sndbuf = c->rcvbuf = c->udp_rcvbuf = 65535;
+		c->sndbuf_max = c->rcvbuf_max = 0;
 		c->delack_us = 0;
 	}
 }
