@@ -24,6 +24,7 @@ struct socket_list { struct socket *head, *tail; };
 
 struct socket_options {
 	uint32_t sndbuf, rcvbuf;
+	bool sndbuf_fixed, rcvbuf_fixed;	/* the program has set them */
 	uint8_t ttl, tos;
 	uint8_t retries;		/* R2; UINT8_MAX: for ever */
 	bool nodelay, keepalive, reuse, broadcast;

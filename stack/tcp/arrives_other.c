@@ -379,6 +379,7 @@ static void take_in_order_text(struct tapir *t, struct tcp_conn *c, struct tcp_a
 		got = tcp_store_in_order(t, c, a);
 	c->rcv.nxt = seq_add(c->rcv.nxt, got);
 	c->rcv.unacked += got;
+	tcp_tune_on_text(t, c, &a->seg);
 	if (c->pieces)
 		filled = tcp_reass_deliver(t, c);
 	if (got < n)

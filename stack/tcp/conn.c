@@ -17,7 +17,7 @@ static uint32_t bucket_count(const struct tapir_config *cfg)
 	return n;
 }
 
-#define PARTS 5
+#define PARTS 6
 
 static void carve_all(const struct tapir_config *cfg, uintptr_t *at, void *parts[PARTS])
 {
@@ -26,6 +26,7 @@ static void carve_all(const struct tapir_config *cfg, uintptr_t *at, void *parts
 	parts[2] = carve(at, sizeof(struct tcp_conn *) * bucket_count(cfg));
 	parts[3] = carve(at, tcp_reass_size(piece_count(cfg)));
 	parts[4] = carve(at, tcp_pmtu_size());
+	parts[5] = carve(at, tcp_tune_size(tcp_tune_count(cfg)));
 }
 
 size_t tcp_size(const struct tapir_config *cfg)
@@ -55,6 +56,7 @@ void tcp_init(struct tapir *t, void *mem)
 	tcp_demux_init(t, parts[2], bucket_count(&t->cfg));
 	tcp_reass_init(t, parts[3], piece_count(&t->cfg));
 	tcp_pmtu_init(t, parts[4]);
+	tcp_tune_init(t, parts[5], tcp_tune_count(&t->cfg));
 }
 
 void tcp_queue_push(struct tcp_queue *q, struct tcp_conn *c)
@@ -161,6 +163,7 @@ static void detach(struct tapir *t, struct tcp_conn *c)
 	tcp_demux_remove(t, c);
 	tcp_unready(t, c);
 	tcp_pmtu_forget(t, c);
+	tcp_tune_forget(t, c);
 	for (enum tapir_tcp_timer i = 0; i < TAPIR_TIMER_COUNT; i++)
 		tcp_timer_disarm(t, c, i);
 	if (c->queue && c->listener && c->queue == &c->listener->accept) {

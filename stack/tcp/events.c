@@ -103,3 +103,16 @@ void tcp_say_pmtu(struct tapir *t, const struct tcp_conn *c, const struct tcp_pa
 	}
 	probe(t, &e);
 }
+
+void tcp_say_buffer(struct tapir *t, const struct tcp_conn *c, uint32_t rtt_us, const char *why)
+{
+	struct tapir_event e;
+
+	if (!t->cfg.probe)
+		return;
+	e = about(t, c, TAPIR_EV_BUFFER, why);
+	e.u.buffer.sndbuf = c->sndbuf;
+	e.u.buffer.rcvbuf = c->rcvbuf;
+	e.u.buffer.rtt_us = rtt_us;
+	probe(t, &e);
+}

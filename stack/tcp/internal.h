@@ -51,7 +51,7 @@ void tcp_seg_skip(struct tcp_seg *seg, uint32_t n);	/* takes n off the front of 
 void tcp_take_syn_options(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg);
 bool tcp_listen_promote(struct tapir *t, struct tcp_conn *c);	/* SYN queue > accept queue; false: it is full */
 void tcp_established(struct tapir *t, struct tcp_conn *c);	/* our SYN is acknowledged: cc, keep-alive */
-void tcp_set_shift(const struct tapir *t, struct tcp_conn *c);	/* RCV.WND.SHIFT for c->rcvbuf (RFC 7323 2.3) */
+void tcp_set_shift(const struct tapir *t, struct tcp_conn *c);	/* RCV.WND.SHIFT for all that rcvbuf may be (RFC 7323 2.3) */
 void tcp_enter_time_wait(struct tapir *t, struct tcp_conn *c);
 bool tcp_time_wait_yields(const struct tcp_conn *c, const struct tcp_seg *seg);	/* RFC 6191: to this SYN */
 
@@ -97,6 +97,20 @@ bool tcp_pmtu_on_loss(struct tapir *t, struct tcp_conn *c, seq_t first, uint32_t
 void tcp_pmtu_on_rto(struct tapir *t, struct tcp_conn *c);	/* rtt.backoff counts it already; nothing is sent again yet */
 void tcp_pmtu_forget(struct tapir *t, const struct tcp_conn *c);	/* it ends */
 void tcp_pmtu_check(const struct tapir *t);
+
+/* --- tune.c --- */
+enum tcp_memory { MEMORY_CALM, MEMORY_TIGHT, MEMORY_SHORT };
+enum tcp_memory tcp_memory(const struct tapir *t);		/* how full the pools are: tune.c says what follows from it */
+uint32_t tcp_tune_count(const struct tapir_config *cfg);
+size_t tcp_tune_size(uint32_t count);
+void tcp_tune_init(struct tapir *t, void *mem, uint32_t count);
+uint32_t tcp_tune_rcvbuf_max(const struct tapir *t, const struct tcp_conn *c);	/* what rcvbuf may ever be: the shift is for it */
+void tcp_tune_on_text(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg);	/* text in order has arrived */
+void tcp_tune_on_read(struct tapir *t, struct tcp_conn *c, uint32_t n);	/* the program has taken n bytes: rcvbuf may change */
+void tcp_tune_sndbuf(struct tapir *t, struct tcp_conn *c);	/* cwnd has moved, or the program sends: sndbuf may change */
+void tcp_tune_forget(struct tapir *t, struct tcp_conn *c);	/* its measure */
+void tcp_tune_status(const struct tapir *t, const struct tcp_conn *c, struct tapir_tcp_info *info);
+void tcp_tune_check(const struct tapir *t);
 
 /* --- rtt.c --- */
 void tcp_rtt_init(struct tapir *t, struct tcp_conn *c);
@@ -146,6 +160,7 @@ void tcp_say_timer(struct tapir *t, const struct tcp_conn *c, enum tapir_tcp_tim
 void tcp_say_owed(struct tapir *t, const struct tcp_conn *c, const char *why);
 void tcp_say_cc(struct tapir *t, const struct tcp_conn *c, const char *why);
 void tcp_say_window(struct tapir *t, const struct tcp_conn *c);
+void tcp_say_buffer(struct tapir *t, const struct tcp_conn *c, uint32_t rtt_us, const char *why);
 void tcp_say_pmtu(struct tapir *t, const struct tcp_conn *c, const struct tcp_path *p, const char *why);	/* p: may be NULL */
 
 #endif

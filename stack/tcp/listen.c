@@ -12,8 +12,10 @@ static uint32_t syn_queue_limit(const struct tapir *t) { return max_u32(t->cfg.m
 
 void tcp_set_shift(const struct tapir *t, struct tcp_conn *c)
 {
+	uint32_t most = tcp_tune_rcvbuf_max(t, c);
+
 	c->rcv.shift = 0;
-	while (t->cfg.window_scale && c->rcv.shift < 14 && c->rcvbuf >> c->rcv.shift > 65535)
+	while (t->cfg.window_scale && c->rcv.shift < 14 && most >> c->rcv.shift > 65535)
 		c->rcv.shift++;
 }
 
@@ -49,6 +51,8 @@ static void inherit(struct tcp_conn *c, const struct tcp_listener *l)
 {
 	c->sndbuf = l->sndbuf;
 	c->rcvbuf = l->rcvbuf;
+	c->sndbuf_fixed = l->sndbuf_fixed;
+	c->rcvbuf_fixed = l->rcvbuf_fixed;
 	c->ttl = l->ttl;
 	c->tos = l->tos;
 	c->retries = l->retries;

@@ -27,6 +27,7 @@ struct tcp_listener {
 	struct tcp_queue accept;		/* established, waiting for accept(), oldest first */
 	uint16_t accepted, backlog;		/* how many wait, and how many may */
 	uint32_t rcvbuf, sndbuf;		/* for its connections, as the following */
+	bool rcvbuf_fixed, sndbuf_fixed;
 	uint8_t ttl, tos, retries;
 	bool nodelay, keepalive;
 	void *owner;				/* the socket */
@@ -85,6 +86,7 @@ struct tcp_conn {
 	bool ts_on, sack_on, ws_on;		/* agreed in the handshake */
 	bool nodelay, keepalive, rcv_shutdown;
 	bool urgent;				/* urgent text lies ahead of what the user has consumed */
+	bool rcvbuf_fixed, sndbuf_fixed;	/* set by the program: tune.c leaves them alone */
 	uint8_t ttl, tos, retries;		/* retries: R2 (RFC 9293 3.8.3); UINT8_MAX: for ever */
 	struct tcp_owed owed;
 
@@ -92,6 +94,7 @@ struct tcp_conn {
 	struct stream rx;			/* in order, unread */
 	struct tcp_piece *pieces;		/* out of order, by sequence number */
 	uint16_t piece_count;
+	uint16_t tuner;				/* tune.c: its number, from 1; 0: none */
 	uint32_t sndbuf, rcvbuf;
 
 	struct { uint32_t recent, offset; usec_t recent_us; seq_t last_ack_sent; } ts;	/* RFC 7323 4.3 */
@@ -120,6 +123,7 @@ struct tcp {
 	struct tcp_piece *free_pieces;
 	struct tcp_path *paths;			/* pmtu.c */
 	uint32_t path_count;			/* of them in use */
+	struct tcp_tuners { struct tcp_tuner *all, *free, *oldest, *newest; uint32_t count; } tuners;	/* tune.c */
 	struct { usec_t window_us; uint32_t left; } challenge;	/* RFC 5961 7 */
 	uint32_t next_port;
 };

@@ -85,9 +85,12 @@ static int may_send(const struct tcp_conn *c)
 
 int64_t tcp_send(struct tapir *t, struct tcp_conn *c, const void *buf, size_t n)
 {
-	int error = may_send(c);
-	uint32_t taken, room = tcp_send_room(c);
+	uint32_t taken, room;
+	int error;
 
+	tcp_tune_sndbuf(t, c);
+	room = tcp_send_room(c);
+	error = may_send(c);
 	if (error)
 		return error;
 	taken = stream_append(&c->tx, &t->frames, buf, n < room ? (uint32_t)n : room);
@@ -98,9 +101,11 @@ int64_t tcp_send(struct tapir *t, struct tcp_conn *c, const void *buf, size_t n)
 
 int64_t tcp_send_borrowed(struct tapir *t, struct tcp_conn *c, struct tapir_frame *borrowed)
 {
-	int error = may_send(c);
 	uint32_t n = borrowed->len;
+	int error;
 
+	tcp_tune_sndbuf(t, c);
+	error = may_send(c);
 	if (error)
 		return error;
 	if (n > tcp_send_room(c) && c->tx.bytes)
@@ -161,6 +166,7 @@ static bool window_update_is_due(const struct tcp_conn *c)
 void tcp_receive_consume(struct tapir *t, struct tcp_conn *c, uint32_t n)
 {
 	stream_consume(&c->rx, &t->frames, n);
+	tcp_tune_on_read(t, c, n);
 	if (c->urgent && seq_leq(c->rcv.up, seq(c->rcv.nxt.n - c->rx.bytes)))
 		c->urgent = false;		/* everything up to RCV.UP is consumed: the end of urgent mode */
 	switch (c->state) {
@@ -257,7 +263,6 @@ void tcp_status(const struct tapir *t, const struct tcp_conn *c, struct tapir_tc
 	uint32_t flight = seq_sub(c->snd.max, c->snd.una);
 	uint32_t text_sent = flight - (flight && tcp_syn_unacked(c) ? 1 : 0);	/* and a FIN, beyond all text */
 
-	(void)t;
 	*info = (struct tapir_tcp_info){
 		.state = (enum tapir_tcp_state)c->state, .local = c->local, .peer = c->peer,
 		.snd_mss = c->snd.mss, .rcv_mss = c->rcv.mss, .snd_cwnd = c->cc.cwnd, .snd_ssthresh = c->cc.ssthresh,
@@ -268,4 +273,5 @@ void tcp_status(const struct tapir *t, const struct tcp_conn *c, struct tapir_tc
 		.rcv_wscale = c->rcv.shift, .pmtu = tcp_pmtu(c), .soft_error = c->soft_error,
 		.timestamps = c->ts_on, .sack = c->sack_on,
 	};
+	tcp_tune_status(t, c, info);
 }
