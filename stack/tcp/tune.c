@@ -199,15 +199,16 @@ static void grow_rcvbuf(struct tapir *t, struct tcp_conn *c, const struct tcp_tu
 	uint64_t room = room_for(c, u);
 	uint32_t size = room < most ? (uint32_t)room : most;
 
-	if (size <= c->rcvbuf || tcp_memory(t) != MEMORY_CALM)
+	if (size <= c->rcvbuf)
 		return;
 	c->rcvbuf = size;
 	tcp_say_buffer(t, c, u->rtt_us, "receive buffer: the program has read more in a round trip than ever");
 }
 
+/* While memory is tight nothing is learned either: what was read is a reason to grow when that is over. */
 static void end_round(struct tapir *t, struct tcp_conn *c, struct tcp_tuner *u)
 {
-	if (u->read > u->most) {
+	if (u->read > u->most && tcp_memory(t) == MEMORY_CALM) {
 		grow_rcvbuf(t, c, u);
 		u->most = u->read;
 	}
