@@ -103,6 +103,15 @@ static bool swallow(int from, struct span frame)
 	return frame.n > hole;
 }
 
+/* And one frame in fifty, of any size. */
+static bool swallow_and_lose(int from, struct span frame)
+{
+	static uint32_t state = 1;
+
+	state = state * 1664525 + 1013904223;
+	return swallow(from, frame) || state >> 16 < 65536 / 50;
+}
+
 /* RFC 4821 7.7, 7.3: everything arrives, and in segments nearly as large as fit, of which none falls into the hole any more. */
 START_TEST(a_path_that_swallows_large_segments_delivers)
 {
@@ -127,6 +136,54 @@ START_TEST(a_path_that_swallows_large_segments_delivers)
 	x.total += 1000000;
 	run(&x, 60 * TAPIR_SEC, 5 * TAPIR_MS);
 	ck_assert_uint_eq(x.got, TEXT_MAX + 1000000);
+	ck_assert_uint_eq(swallowed, before);
+	end(&x);
+}
+END_TEST
+
+/* RFC 4821 7.6.4: losses that have other reasons neither stop the search nor stop the text. */
+START_TEST(a_black_hole_on_a_path_that_loses_frames_delivers)
+{
+	static const uint32_t holes[] = {1492, 1400, 1063, 576};
+	const struct pair_line line = {.delay_us = 5 * TAPIR_MS, .rate_bps = 100000000, .queue_bytes = 1 << 20};
+	struct transfer x;
+
+	begin();
+	pair_begin();
+	pair_line(&line);
+	hole = holes[_i];
+	x = transfer(TEXT_MAX);
+	pair_lose(swallow_and_lose);
+	run(&x, 600 * TAPIR_SEC, 5 * TAPIR_MS);
+	ck_assert_uint_eq(x.got, TEXT_MAX);
+	ck_assert_uint_le(info(A, &x).pmtu, hole);
+	end(&x);
+}
+END_TEST
+
+/* RFC 4821 5.2: the second connection knows: it loses nothing to the hole, and is done before the first timeout was over. */
+START_TEST(the_next_connection_over_the_path_does_not_fall_into_the_hole)
+{
+	const struct pair_line line = {.delay_us = 5 * TAPIR_MS, .rate_bps = 100000000, .queue_bytes = 1 << 20};
+	struct transfer x;
+	uint32_t before;
+	usec_t start;
+
+	begin();
+	pair_begin();
+	pair_line(&line);
+	hole = 1400;
+	x = transfer(TEXT_MAX);
+	pair_lose(swallow);
+	run(&x, 60 * TAPIR_SEC, 5 * TAPIR_MS);
+	ck_assert_uint_eq(x.got, TEXT_MAX);
+	pair_close(&x.conn);
+	before = swallowed;
+	x = transfer(100000);
+	start = tapir_now(pair[A]);
+	run(&x, 60 * TAPIR_SEC, 5 * TAPIR_MS);
+	ck_assert_uint_eq(x.got, 100000);
+	ck_assert_uint_lt(tapir_now(pair[A]) - start, 200 * TAPIR_MS);
 	ck_assert_uint_eq(swallowed, before);
 	end(&x);
 }
@@ -182,6 +239,8 @@ Suite *suite(void)
 
 	tcase_set_timeout(tc, 60);
 	tcase_add_loop_test(tc, a_path_that_swallows_large_segments_delivers, 0, 8);
+	tcase_add_loop_test(tc, a_black_hole_on_a_path_that_loses_frames_delivers, 0, 4);
+	tcase_add_test(tc, the_next_connection_over_the_path_does_not_fall_into_the_hole);
 	tcase_add_test(tc, a_long_fast_path_is_filled_with_auto_tuning);
 	tcase_add_test(tc, a_long_fast_path_is_not_filled_without);
 	suite_add_tcase(s, tc);
