@@ -107,7 +107,8 @@ void tcp_tune_init(struct tapir *t, void *mem, uint32_t count);
 uint32_t tcp_tune_rcvbuf_max(const struct tapir *t, const struct tcp_conn *c);	/* what rcvbuf may ever be: the shift is for it */
 void tcp_tune_on_text(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg);	/* text in order has arrived */
 void tcp_tune_on_read(struct tapir *t, struct tcp_conn *c, uint32_t n);	/* the program has taken n bytes: rcvbuf may change */
-void tcp_tune_sndbuf(struct tapir *t, struct tcp_conn *c);	/* cwnd has moved, or the program sends: sndbuf may change */
+/* An ACK has arrived, before which so much was in flight; or the program sends, flight 0: sndbuf may change. */
+void tcp_tune_sndbuf(struct tapir *t, struct tcp_conn *c, uint32_t flight);
 void tcp_tune_forget(struct tapir *t, struct tcp_conn *c);	/* its measure */
 void tcp_tune_status(const struct tapir *t, const struct tcp_conn *c, struct tapir_tcp_info *info);
 void tcp_tune_check(const struct tapir *t);

@@ -76,7 +76,7 @@ void tcp_on_new_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *s
 		c->loss.dup_acks = 0;
 	restart_rto(t, c);
 	tcp_say_cc(t, c, "new data acknowledged (RFC 5681 3.1)");
-	tcp_tune_sndbuf(t, c);
+	tcp_tune_sndbuf(t, c, seq_sub(c->snd.max, c->snd.una) + acked);
 	if (text)
 		tcp_conn_notify(t, c);
 }

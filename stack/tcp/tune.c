@@ -4,8 +4,9 @@
  * The receive buffer is twice what the program takes in one round trip, and room to grow with a sender in slow start: the
  * window is then never what holds a sender back, and a program that reads little holds little ("Dynamic Right-Sizing", Fisk
  * and Feng, 2001; as Linux). A receiver has no RTT of its own; it takes the age of its timestamps' echoes (RFC 7323 4), or, as an
- * upper bound, the time that a whole window takes to arrive. The send buffer is twice the congestion window: one half under way,
- * the other ready when the ACKs come.
+ * upper bound, the time that a whole window takes to arrive. The send buffer is twice what the congestion window
+ * has let out at one time: one half under way, the other ready when the ACKs come. The window itself would be too much (as Linux
+ * does it): on a short path it grows far beyond what is ever in flight, and a large buffer that is not needed is slow.
  *
  * What is measured lies in a tuner. There is one for each fourth connection; the one whose connection has not received for the
  * longest gives way, which only forgets a measure: sizes stay.
@@ -235,20 +236,21 @@ void tcp_tune_on_read(struct tapir *t, struct tcp_conn *c, uint32_t n)
 
 /* --- the send buffer -------------------------------------------------------------------------------------------- */
 
-void tcp_tune_sndbuf(struct tapir *t, struct tcp_conn *c)
+void tcp_tune_sndbuf(struct tapir *t, struct tcp_conn *c, uint32_t flight)
 {
-	uint32_t most = limit(t, t->cfg.sndbuf, t->cfg.sndbuf_max);
+	uint32_t most = limit(t, t->cfg.sndbuf, t->cfg.sndbuf_max), half = min_u32(flight, min_u32(c->cc.cwnd, most / 2));
+	bool has_grown = c->sndbuf > t->cfg.sndbuf;
 	enum tcp_memory memory;
 
-	if (c->sndbuf_fixed || (c->sndbuf <= t->cfg.sndbuf && (c->cc.cwnd <= c->sndbuf / 2 || c->sndbuf >= most)))
+	if (c->sndbuf_fixed || (!has_grown && half <= c->sndbuf / 2))
 		return;
 	memory = tcp_memory(t);
-	if (memory == MEMORY_SHORT && c->sndbuf > t->cfg.sndbuf) {
+	if (has_grown && memory == MEMORY_SHORT) {
 		c->sndbuf = t->cfg.sndbuf;
 		tcp_say_buffer(t, c, 0, "send buffer: memory is short");
-	} else if (memory == MEMORY_CALM && c->cc.cwnd > c->sndbuf / 2 && c->sndbuf < most) {
-		c->sndbuf = min_u32(c->cc.cwnd, most / 2) * 2;
-		tcp_say_buffer(t, c, 0, "send buffer: twice the congestion window");
+	} else if (half > c->sndbuf / 2 && memory == MEMORY_CALM) {
+		c->sndbuf = 2 * half;
+		tcp_say_buffer(t, c, 0, "send buffer: twice what was in flight");
 	}
 }
 

@@ -88,7 +88,7 @@ int64_t tcp_send(struct tapir *t, struct tcp_conn *c, const void *buf, size_t n)
 	uint32_t taken, room;
 	int error;
 
-	tcp_tune_sndbuf(t, c);
+	tcp_tune_sndbuf(t, c, 0);
 	room = tcp_send_room(c);
 	error = may_send(c);
 	if (error)
@@ -104,7 +104,7 @@ int64_t tcp_send_borrowed(struct tapir *t, struct tcp_conn *c, struct tapir_fram
 	uint32_t n = borrowed->len;
 	int error;
 
-	tcp_tune_sndbuf(t, c);
+	tcp_tune_sndbuf(t, c, 0);
 	error = may_send(c);
 	if (error)
 		return error;
