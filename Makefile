@@ -27,17 +27,24 @@ DRIVERS  := $(sort $(wildcard drivers/*.c))
 EXAMPLES := $(sort $(wildcard apps/example_*.c))
 APPS     := $(filter-out $(EXAMPLES) apps/tapir.c,$(sort $(wildcard apps/*.c)))
 SUPPORT  := $(filter-out tests/support/runner.c,$(sort $(wildcard tests/support/*.c)))
-TESTS    := $(sort $(wildcard tests/unit/*.c tests/rfc/*.c tests/sim/*.c))
+TESTS    := $(sort $(wildcard tests/unit/*.c tests/rfc/*.c tests/sim/test_*.c))
+# All of the adapter but the file that needs packetdrill's header.
+DRILL    := $(filter-out tests/packetdrill/adapter.c,$(sort $(wildcard tests/packetdrill/*.c)))
+VERSUS   := $(sort $(wildcard tests/versus/*.c))
 FUZZERS  := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 
 LIBS     := $(B)/libdrivers.a $(B)/libtapir.a
 PROGRAMS := $(B)/tapir $(EXAMPLES:apps/%.c=$(B)/%)
 
 # V=1 shows whole commands.
+# What make sim and make versus are told.
+SIM  := 1-20
+ARGS :=
+
 Q   := $(if $(V),,@)
 SAY  = mkdir -p $(@D); echo '  $(CC) $@'
 
-.PHONY: all sanitized tests-built fuzzers fuzzers-built clang run test check interop fuzz clean help
+.PHONY: all sanitized tests-built fuzzers fuzzers-built clang run test check sim versus interop drill fuzz clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -55,6 +62,7 @@ $(B)/libtapir.a: $(STACK:%.c=$(B)/obj/%.o)
 $(B)/libdrivers.a: $(DRIVERS:%.c=$(B)/obj/%.o)
 $(B)/libapps.a: $(APPS:%.c=$(B)/obj/%.o)
 $(B)/libsupport.a: $(SUPPORT:%.c=$(B)/obj/%.o)
+$(B)/libdrill.a: $(DRILL:%.c=$(B)/obj/%.o)
 $(B)/%.a:
 	@mkdir -p $(@D)
 	@rm -f $@
@@ -66,17 +74,28 @@ $(B)/tapir: $(B)/obj/apps/tapir.o $(B)/libapps.a $(LIBS)
 $(B)/example_%: $(B)/obj/apps/example_%.o $(LIBS)
 	@$(SAY)
 	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
-$(B)/tests/%: $(B)/obj/tests/%.o $(B)/obj/tests/support/runner.o $(B)/libsupport.a $(B)/libapps.a $(LIBS)
+$(B)/tests/%: $(B)/obj/tests/%.o $(B)/obj/tests/support/runner.o $(B)/libdrill.a $(B)/libsupport.a $(B)/libapps.a $(LIBS)
+	@$(SAY)
+	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(CHECK) $(LDLIBS)
+$(B)/sim: $(B)/obj/tests/sim/net.o $(B)/libsupport.a $(B)/libapps.a $(LIBS)
+	@$(SAY)
+	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(CHECK) $(LDLIBS)
+$(B)/versus/%: $(B)/obj/tests/versus/%.o $(B)/libsupport.a $(B)/libapps.a $(LIBS)
 	@$(SAY)
 	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(CHECK) $(LDLIBS)
 $(B)/fuzzers/%: $(B)/obj/tests/fuzz/%.o $(B)/libsupport.a $(LIBS)
 	@$(SAY)
 	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer -o $@ $^ $(CHECK) $(LDLIBS)
 
+# What packetdrill loads. Its objects are made a second time, to be moved about in memory.
+$(B)/packetdrill.so: $(B)/obj/tests/packetdrill/adapter.o $(B)/libdrill.a $(LIBS)
+	@$(SAY)
+	$(Q)$(CC) $(CFLAGS) -shared -o $@ $^ -lpthread -ldl
+
 # The same rules again in another folder with other flags.
 sanitized:
 	@$(MAKE) --no-print-directory B=$(SAN) $(SAN_OPT) EXTRA_CFLAGS="$(SAN_FLAG)" all tests-built
-tests-built: $(TESTS:%.c=$(B)/%)
+tests-built: $(TESTS:%.c=$(B)/%) $(B)/sim $(VERSUS:tests/%.c=$(B)/%)
 fuzzers:
 	@$(MAKE) --no-print-directory B=$(FZ) CC=$(CLANG) $(SAN_OPT) \
 		EXTRA_CFLAGS="-fsanitize=fuzzer-no-link $(SAN_FLAG)" fuzzers-built
@@ -95,10 +114,23 @@ test: sanitized
 check:
 	@scripts/deps check
 	+@MAKE="$(MAKE)" scripts/run-tests check
+sim: $(B)/sim
+	@$(B)/sim $(SIM)
+versus: $(VERSUS:tests/%.c=$(B)/%)
+	@tests/versus/run $(ARGS)
 interop: all sanitized
 	@scripts/run-tests interop
 fuzz: fuzzers
 	@scripts/run-tests fuzz
+# PACKETDRILL: the folder with packetdrill's program and its packetdrill.h, or the program. docs/packetdrill.md
+PACKETDRILL_DIR = $(if $(wildcard $(PACKETDRILL)/.),$(PACKETDRILL),$(dir $(PACKETDRILL)))
+drill:
+	@[ -n "$(PACKETDRILL)" ] || { echo 'drill: say where packetdrill is: PACKETDRILL=path make drill' \
+		'(docs/packetdrill.md)' >&2; exit 2; }
+	@$(MAKE) --no-print-directory B=build/drill \
+		EXTRA_CFLAGS="-fPIC -fvisibility=hidden -isystem $(PACKETDRILL_DIR)" build/drill/packetdrill.so
+	@cp build/drill/packetdrill.so build/packetdrill.so
+	@tests/packetdrill/run --packetdrill "$(PACKETDRILL_DIR)" $(SCRIPTS)
 
 clean:
 	rm -rf build
@@ -108,7 +140,10 @@ help:
 	@echo 'make run        installs what is missing, builds, shows the stack at work, then a shell beside it'
 	@echo 'make check      installs what is missing, builds with sanitizers, runs every test'
 	@echo 'make test       the quick rings: unit, rfc, and sim with few seeds'
+	@echo 'make sim        the simulator: SIM="1-100", SIM="--flows 4 --cc newreno --loss 1% 1"; build/sim --help says more'
+	@echo 'make versus     as root: the kernel and the stack over the same bottlenecks; ARGS=--quick (docs/versus.md)'
 	@echo 'make interop    only the tests against the kernel and the real tools; CASE=name for one'
+	@echo 'make drill      packetdrill scripts: PACKETDRILL=path make drill (docs/packetdrill.md)'
 	@echo 'make fuzz       libFuzzer on every fuzz target; FUZZ_SECONDS=60 for each'
 	@echo 'make sanitized  everything and the tests, with sanitizers, in build/san'
 	@echo 'make clean      removes build/'

@@ -8,7 +8,7 @@
 
 enum {
 	OPT_TAP = 256, OPT_ADDR, OPT_GATEWAY, OPT_MAC, OPT_MTU, OPT_UP, OPT_CAPTURE, OPT_TRACE, OPT_LOSS, OPT_DELAY,
-	OPT_REORDER, OPT_DUPLICATE, OPT_CORRUPT, OPT_RATE, OPT_SEED
+	OPT_REORDER, OPT_DUPLICATE, OPT_CORRUPT, OPT_RATE, OPT_SEED, OPT_CC
 };
 
 const struct option_line common_options[] = {
@@ -18,6 +18,7 @@ const struct option_line common_options[] = {
 	{ OPT_MAC, "mac", "MAC", "the stack's link address (made from --addr)" },
 	{ OPT_MTU, "mtu", "BYTES", "the IP MTU (the interface's, mostly 1500)" },
 	{ OPT_UP, "up", "ADDR/LEN", "give the kernel this address on the TAP, and bring it up" },
+	{ OPT_CC, "cc", "NAME", "congestion control: newreno, cubic or bbr (cubic)" },
 	{ OPT_CAPTURE, "capture", "FILE", "write every frame to a pcap file" },
 	{ OPT_TRACE, "trace", "[FILE]", "print one line a frame to standard error, or to FILE" },
 	{ OPT_LOSS, "loss", "P", "lose this part of the frames: 1% or 0.01" },
@@ -34,7 +35,7 @@ static const char part[] = "a part of the frames, such as 1% or 0.01, at most 10
 
 void options_default(struct options *o)
 {
-	*o = (struct options){ .tap = "tap0", .addr = tapir_ipv4(10, 0, 0, 2), .prefix_len = 24 };
+	*o = (struct options){ .tap = "tap0", .addr = tapir_ipv4(10, 0, 0, 2), .prefix_len = 24, .congestion = TAPIR_CC_CUBIC };
 }
 
 bool options_faulty(const struct options *o)
@@ -81,6 +82,15 @@ static const char *set_gateway(struct options *o, const char *value)
 	return NULL;
 }
 
+static const char *set_congestion(struct options *o, const char *value)
+{
+	int cc = tapir_cc_parse(value);
+	if (cc < 0)
+		return "newreno (or reno), cubic or bbr";
+	o->congestion = (enum tapir_cc)cc;
+	return NULL;
+}
+
 const char *options_set(struct options *o, int id, const char *value)
 {
 	static const char host[] = "a host's address and the length of its network's prefix, such as 10.0.0.2/24";
@@ -99,6 +109,8 @@ const char *options_set(struct options *o, int id, const char *value)
 		return set_mtu(o, value);
 	case OPT_UP:
 		return value_host(value, &o->up_addr, &o->up_prefix_len) ? NULL : host;
+	case OPT_CC:
+		return set_congestion(o, value);
 	case OPT_CAPTURE:
 		o->capture = value;
 		return *value ? NULL : "the name of a file";

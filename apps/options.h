@@ -14,6 +14,7 @@ struct options {
 	uint16_t mtu;			/* 0: the interface's */
 	struct tapir_addr up_addr;	/* the kernel's address on the TAP, to be set; any: leave the interface alone */
 	uint8_t up_prefix_len;
+	enum tapir_cc congestion;
 	const char *capture;		/* file; NULL: none */
 	bool trace;
 	const char *trace_file;		/* NULL: standard error */

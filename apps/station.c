@@ -137,6 +137,7 @@ static void configure(struct tapir_config *c, const struct options *o)
 	c->addr = o->addr;
 	c->prefix_len = o->prefix_len;
 	c->gateway = o->gateway;
+	c->congestion = o->congestion;
 	/* One address, one link address, run after run: neighbours' ARP caches stay true. */
 	c->mac[0] = 0x02;
 	c->mac[1] = 't';

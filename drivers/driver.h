@@ -65,18 +65,28 @@ void driver_open_pair(struct driver *ends[2], uint16_t mtu, struct tapir_offload
 
 struct fault_config {		/* both directions, each with its own queue; all zero: a perfect link */
 	double loss, duplicate, corrupt, reorder;	/* probabilities 0..1 for each frame */
+	double burst_loss, burst_frames;	/* this part of the frames is lost, too, but in bursts of so many on average */
 	usec_t delay_us, jitter_us;	/* each frame: delay plus 0..jitter; jitter alone does not reorder */
 	uint64_t rate_bps;		/* bits a second; 0: unlimited */
 	uint32_t queue_bytes;		/* behind the rate limit, drop-tail; 0: 256 KiB */
+	bool codel;			/* the queue also sheds what makes it too slow (RFC 8289 5) */
+	bool mark;			/* with codel: who knows ECN is marked instead (RFC 3168 5) */
+	usec_t codel_target_us, codel_interval_us;	/* 0: 5 ms and 100 ms (RFC 8289 4.2, 4.3) */
+	uint16_t mtu;			/* longer IP datagrams are lost; 0: none is */
+	bool tell_mtu;			/* whose sender learns it by ICMP (RFC 1191 4); else the link is a black hole for them */
+	bool down;			/* nothing enters the link */
 	uint64_t seed;			/* the same seed and frames give the same faults */
 };
-/* Frames of both directions: passed counts those delivered (each copy), overflowed those that found the queue full. */
-struct fault_stats { uint64_t passed, lost, duplicated, corrupted, reordered, overflowed; };
+/* Frames of both directions: passed counts those delivered (each copy), overflowed those that found the queue full, shed and
+ * marked what CoDel did. What is lost to down counts as lost. */
+struct fault_stats { uint64_t passed, lost, duplicated, corrupted, reordered, overflowed, shed, marked, too_long; };
 /* Wraps inner (and closes it; NULL: driver_error(), inner is still the caller's). Offloads are given up so that each
  * MTU-sized frame meets its own fate. A corrupt frame has one bit flipped after the Ethernet header, which every checksum
  * of the family notices; one that no checksum protects (ARP) is thrown away instead, as an Ethernet card does. A reordered
  * frame waits until one to four later ones have passed it, or for the delay and at least 5 ms. */
 struct driver *driver_wrap_fault(struct driver *inner, const struct fault_config *cfg);
+/* Another link from now on, but for the seed; what is under way arrives as it would have. */
+void driver_fault_change(struct driver *fault, const struct fault_config *cfg);
 struct fault_stats driver_fault_stats(const struct driver *fault);
 
 /* Writes every frame of both directions to a pcap file with nanosecond times on the clock of now_us plus epoch_us (which

@@ -105,6 +105,13 @@ static void put_sack(struct line *l, struct span body, uint32_t base)
 		put(l, " %" PRIu32 ":%" PRIu32, get_be32(body.p + i) - base, get_be32(body.p + i + 4) - base);
 }
 
+static void put_fastopen(struct line *l, struct span cookie)
+{
+	put(l, cookie.n ? "FO " : "FO");
+	for (size_t i = 0; i < cookie.n; i++)
+		put(l, "%02x", cookie.p[i]);
+}
+
 /* One option; body is what follows kind and length. */
 static void put_option(struct line *l, uint8_t kind, struct span body, uint32_t sack_base)
 {
@@ -118,6 +125,8 @@ static void put_option(struct line *l, uint8_t kind, struct span body, uint32_t 
 		put_sack(l, body, sack_base);
 	else if (kind == 8 && body.n == 8)
 		put(l, "TS val %" PRIu32 " ecr %" PRIu32, get_be32(body.p), get_be32(body.p + 4));
+	else if (kind == 34)
+		put_fastopen(l, body);
 	else
 		put(l, "kind %u len %zu", kind, body.n + 2);
 }

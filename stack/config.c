@@ -51,18 +51,23 @@ static void defaults_of_tcp(struct tapir_config *c)
 	c->retries2 = 15;
 	c->orphan_retries = 8;
 	c->initial_window = 10;
+	c->congestion = TAPIR_CC_CUBIC;
 	c->delack_us = 40 * TAPIR_MS;
 	c->quickacks = 16;
 	c->pmtu_wait = true;
 	c->mtu_probing = 1;
 	c->black_hole_rtos = 3;
 	c->base_mss = 1024;
-	c->timestamps = c->sack = c->window_scale = c->nagle = true;
+	c->timestamps = c->sack = c->tlp = c->window_scale = c->nagle = true;
 	c->keepalive_idle_us = 7200 * TAPIR_SEC;
 	c->keepalive_interval_us = 75 * TAPIR_SEC;
 	c->keepalive_probes = 9;
 	c->fin_wait_2_us = 60 * TAPIR_SEC;
 	c->challenge_acks = 1000;
+	c->syn_cookies = 1;
+	c->fastopen = TAPIR_FASTOPEN_CLIENT;
+	c->fastopen_peers = 64;
+	c->fastopen_retry_us = 60 * TAPIR_SEC;
 }
 
 void tapir_config_default(struct tapir_config *config)
@@ -88,7 +93,8 @@ static bool times_are_possible(const struct tapir_config *c)
 {
 	const usec_t most = 366 * 86400 * TAPIR_SEC;
 	const usec_t times[] = {c->arp_reachable_us, c->arp_retry_us, c->arp_probe_us, c->reass_timeout_us, c->pmtu_timeout_us,
-				c->msl_us, c->rto_max_us, c->keepalive_idle_us, c->keepalive_interval_us, c->fin_wait_2_us};
+				c->msl_us, c->rto_max_us, c->keepalive_idle_us, c->keepalive_interval_us, c->fin_wait_2_us,
+				c->fastopen_retry_us};
 
 	for (size_t i = 0; i < sizeof times / sizeof times[0]; i++)
 		if (times[i] > most)
@@ -115,7 +121,8 @@ static bool tcp_is_possible(const struct tapir_config *c)
 	return c->sndbuf >= 1024 && c->sndbuf <= most && c->rcvbuf >= 1024 && c->rcvbuf <= most && c->backlog &&
 	       c->sndbuf_max <= most && c->rcvbuf_max <= most && c->udp_rcvbuf && c->udp_rcvbuf <= most &&
 	       c->mtu_probing <= 2 && c->black_hole_rtos && c->base_mss >= 64 &&
-	       c->port_first && c->port_first <= c->port_last && c->initial_window && c->isn >= -1 && c->isn <= UINT32_MAX;
+	       c->port_first && c->port_first <= c->port_last && c->initial_window &&
+	       (unsigned)c->congestion < TAPIR_CC_COUNT && c->isn >= -1 && c->isn <= UINT32_MAX && c->syn_cookies <= 2;
 }
 
 bool config_is_possible(const struct tapir_config *c)

@@ -94,6 +94,7 @@ const char *tapir_errname(int error);		/* "EAGAIN" */
  * counted once, and can be asked for: tapir_count(t, DROP_TCP_CHECKSUM). The text says the rule. */
 #define TAPIR_VERDICTS(X) \
 	X(ACCEPT, "accepted") \
+	X(ACCEPT_COOKIE, "SYN answered with a SYN cookie, nothing is remembered (RFC 4987 3.6)") \
 	X(HELD, "held until the next hop's link address is known (RFC 1122 2.3.2.2)") \
 	X(HELD_FRAGMENT, "fragment held for reassembly (RFC 815)") \
 	X(DROP_NO_MEMORY, "a pool is empty") \
@@ -150,6 +151,7 @@ const char *tapir_errname(int error);		/* "EAGAIN" */
 	X(DROP_TCP_CLOSED, "no connection and no listener: RST, or nothing for a RST (RFC 9293 3.10.7.1)") \
 	X(DROP_TCP_LISTEN_RST, "RST in LISTEN is ignored (RFC 9293 3.10.7.2 first)") \
 	X(DROP_TCP_LISTEN_ACK, "ACK in LISTEN: RST (RFC 9293 3.10.7.2 second)") \
+	X(DROP_TCP_COOKIE, "ACK in LISTEN while SYN cookies are out, but of none that is ours and fresh: RST (RFC 4987 3.6)") \
 	X(DROP_TCP_LISTEN_NO_SYN, "segment in LISTEN without SYN, ACK or RST (RFC 9293 3.10.7.2 fourth)") \
 	X(DROP_TCP_BACKLOG, "SYN queue or accept queue is full: the peer will try again") \
 	X(DROP_TCP_SYN_SENT_ACK, "ACK in SYN-SENT is not for our SYN: RST (RFC 9293 3.10.7.3 first)") \
@@ -188,9 +190,23 @@ const char *tapir_tcp_state_name(enum tapir_tcp_state s);	/* "SYN-RECEIVED", as 
 
 enum tapir_tcp_timer {		/* the logical timers of one connection */
 	TAPIR_TIMER_RTO, TAPIR_TIMER_PERSIST, TAPIR_TIMER_DELACK, TAPIR_TIMER_KEEPALIVE, TAPIR_TIMER_FIN_WAIT_2,
-	TAPIR_TIMER_2MSL, TAPIR_TIMER_COUNT
+	TAPIR_TIMER_2MSL,
+	TAPIR_TIMER_TLP,	/* tail loss probe (RFC 8985 7) */
+	TAPIR_TIMER_REO,	/* the reordering window (RFC 8985 6.3) */
+	TAPIR_TIMER_PACE,	/* the next frame may leave */
+	TAPIR_TIMER_COUNT
 };
 const char *tapir_timer_name(enum tapir_tcp_timer timer);	/* "RTO" */
+
+/* Congestion control: how much may be under way. */
+enum tapir_cc {
+	TAPIR_CC_NEWRENO,	/* "newreno" or "reno": RFC 5681 3.1, RFC 6582 */
+	TAPIR_CC_CUBIC,		/* "cubic": RFC 9438 4 with HyStart++ (RFC 9406 4.2) */
+	TAPIR_CC_BBR,		/* "bbr": BBRv3 (draft-ietf-ccwg-bbr) */
+	TAPIR_CC_COUNT
+};
+const char *tapir_cc_name(enum tapir_cc cc);			/* "cubic" */
+int tapir_cc_parse(const char *name);				/* an enum tapir_cc, or TAPIR_EINVAL */
 
 /* One thing that happened, with its reason. The only way anything is reported from inside the stack. */
 enum tapir_event_kind {
@@ -234,6 +250,14 @@ struct tapir_offload_caps {	/* what the driver can take over from the stack, and
 	bool csum;		/* checksums of frames out may be left partial; frames in may come partial or valid */
 	bool tso4, tso6;	/* TCP segments out may exceed the MTU (gso_size is the MSS); so may those in */
 	bool uso;		/* the same for UDP */
+};
+
+enum tapir_fastopen {		/* the bits of Linux' tcp_fastopen */
+	TAPIR_FASTOPEN_CLIENT = 1,		/* TCP_FASTOPEN_CONNECT counts */
+	TAPIR_FASTOPEN_SERVER = 2,		/* TCP_FASTOPEN counts */
+	TAPIR_FASTOPEN_CLIENT_NO_COOKIE = 4,	/* text leaves on the SYN even without a cookie: among friends only */
+	TAPIR_FASTOPEN_SERVER_NO_COOKIE = 0x200,	/* and is taken without one */
+	TAPIR_FASTOPEN_SERVER_ALL = 0x400	/* every listener, without TCP_FASTOPEN: as many as its backlog */
 };
 
 /* Every choice of one instance. tapir_config_default() fills in everything but addr, mac and seed. */
@@ -292,6 +316,7 @@ struct tapir_config {
 					 * 9293 3.8.3 SHLD-11); TAPIR_TCP_RETRIES sets it for one socket */
 	uint8_t orphan_retries;		/* the same when no program holds the connection any more; default 8 */
 	uint16_t initial_window;	/* segments; default 10 (RFC 6928) */
+	enum tapir_cc congestion;	/* default TAPIR_CC_CUBIC; TAPIR_TCP_CONGESTION sets it for one socket */
 	usec_t delack_us;		/* delayed ACK; 0: acknowledge each segment at once; default 40 ms (RFC 9293 3.8.6.3) */
 	uint16_t quickacks;		/* the first so many segments of a connection are acknowledged at once; default 16 */
 	bool pmtu_wait;			/* a report that the path carries less than it has carried is believed only after a timeout;
@@ -301,9 +326,18 @@ struct tapir_config {
 					 * 2 each path begins with base_mss and is searched upward */
 	uint8_t black_hole_rtos;	/* timeouts of one full segment in a row; default 3 (RFC 4821 7.7; as Linux tcp_retries1) */
 	uint16_t base_mss;		/* segments that nearly every path carries; default 1024 (RFC 4821 7.2) */
+	uint8_t syn_cookies;		/* RFC 4987 3.6: 0 never (the oldest half-open connection gives way); 1 when the SYN
+					 * queue is full, the default; 2 always. As Linux' tcp_syncookies */
+	uint16_t fastopen;		/* RFC 7413 4: a set of enum tapir_fastopen; default TAPIR_FASTOPEN_CLIENT */
+	uint16_t fastopen_peers;	/* servers whose cookie a client keeps; default 64 */
+	usec_t fastopen_retry_us;	/* a peer that text on a SYN did not reach is left alone so long, twice that after the
+					 * next time, up to 64 times; default 60 s (RFC 7413 4.1.3.1) */
+	uint64_t fastopen_key[2];	/* of a server's cookies, shared by those behind one name; 0, 0: made from the seed */
 	bool timestamps;		/* RFC 7323 3; default yes */
 	bool sack;			/* RFC 2018 2; default yes */
+	bool tlp;			/* tail loss probes (RFC 8985 7); default yes */
 	bool window_scale;		/* RFC 7323 2; default yes */
+	bool pacing;			/* window controllers are paced, too (tcp/pace.c); default no, as Linux; BBR always is */
 	bool nagle;			/* RFC 9293 3.7.4; default yes; TCP_NODELAY turns it off for one socket */
 	usec_t keepalive_idle_us;	/* default 2 h (RFC 9293 3.8.4 MUST-28) */
 	usec_t keepalive_interval_us;	/* default 75 s */
@@ -435,7 +469,8 @@ int tapir_listen(struct tapir *t, tapir_sd sd, int backlog);
 /* Takes the oldest established connection; peer may be NULL. TAPIR_EAGAIN when there is none. */
 tapir_sd tapir_accept(struct tapir *t, tapir_sd sd, struct tapir_endpoint *peer);
 
-/* Stream: active OPEN; TAPIR_EINPROGRESS, then TAPIR_POLLOUT or TAPIR_POLLERR. Datagram: sets the peer, 0. */
+/* Stream: active OPEN; TAPIR_EINPROGRESS, then TAPIR_POLLOUT or TAPIR_POLLERR; or 0: TCP_FASTOPEN_CONNECT waits for the
+ * first send. Datagram: sets the peer, 0. */
 int tapir_connect(struct tapir *t, tapir_sd sd, const struct tapir_endpoint *peer);
 
 /* Queues up to n bytes (copied) and returns how many were taken, at least 1; TAPIR_EAGAIN when none fit.
@@ -487,6 +522,11 @@ enum tapir_opt {
 	TAPIR_TCP_MAXSEG,		/* get: the effective send MSS */
 	TAPIR_TCP_RETRIES,		/* R2: retransmissions before ETIMEDOUT, 0 to 254; -1: for ever (RFC 9293 3.8.3
 					 * MUST-21); default config.retries2 */
+	TAPIR_TCP_CONGESTION,		/* an enum tapir_cc, also while sending; default config.congestion */
+	TAPIR_TCP_FASTOPEN,		/* listener: connections that may be open before their handshake has ended (RFC 7413 4);
+					 * default 0: none. Needs config.fastopen's TAPIR_FASTOPEN_SERVER */
+	TAPIR_TCP_FASTOPEN_CONNECT,	/* 1: connect() asks for a Fast Open cookie, and with one returns 0 and leaves the SYN to
+					 * the first send(), which it takes along; default 0 */
 };
 int tapir_setsockopt(struct tapir *t, tapir_sd sd, enum tapir_opt opt, int value);
 int tapir_getsockopt(struct tapir *t, tapir_sd sd, enum tapir_opt opt, int *value);
@@ -502,6 +542,8 @@ struct tapir_tcp_info {			/* STATUS (RFC 9293 3.10.6); the names of Linux' tcp_i
 	int soft_error;			/* since the last progress, without ending the connection: what ICMP reported (RFC 1122
 					 * 4.2.3.9), ETIMEDOUT after retries1 retransmissions (RFC 9293 3.8.3 SHLD-9); or 0 */
 	bool timestamps, sack;
+	const char *congestion;		/* the controller's name: "cubic" */
+	bool syn_data;			/* Fast Open (RFC 7413 4): text on the SYN was taken, or the SYN had a good cookie */
 };
 int tapir_tcp_info(struct tapir *t, tapir_sd sd, struct tapir_tcp_info *info);
 

@@ -82,12 +82,38 @@ const char *tapir_tcp_state_name(enum tapir_tcp_state s)
 	return names[s];
 }
 
+static const char *const cc_names[TAPIR_CC_COUNT] = {
+	[TAPIR_CC_NEWRENO] = "newreno", [TAPIR_CC_CUBIC] = "cubic", [TAPIR_CC_BBR] = "bbr"
+};
+
+const char *tapir_cc_name(enum tapir_cc cc)
+{
+	assert((unsigned)cc < TAPIR_CC_COUNT);
+	return cc_names[cc];
+}
+
+static bool same_word(const char *a, const char *b)
+{
+	while (*a && *a == *b)
+		a++, b++;
+	return *a == *b;
+}
+
+int tapir_cc_parse(const char *name)
+{
+	for (int i = 0; i < TAPIR_CC_COUNT; i++)
+		if (same_word(name, cc_names[i]))
+			return i;
+	return same_word(name, "reno") ? TAPIR_CC_NEWRENO : TAPIR_EINVAL;	/* as Linux calls it */
+}
+
 const char *tapir_timer_name(enum tapir_tcp_timer timer)
 {
 	static const char *const names[TAPIR_TIMER_COUNT] = {
 		[TAPIR_TIMER_RTO] = "RTO", [TAPIR_TIMER_PERSIST] = "PERSIST", [TAPIR_TIMER_DELACK] = "DELACK",
 		[TAPIR_TIMER_KEEPALIVE] = "KEEPALIVE", [TAPIR_TIMER_FIN_WAIT_2] = "FIN-WAIT-2",
-		[TAPIR_TIMER_2MSL] = "2MSL"
+		[TAPIR_TIMER_2MSL] = "2MSL", [TAPIR_TIMER_TLP] = "TLP", [TAPIR_TIMER_REO] = "REO",
+		[TAPIR_TIMER_PACE] = "PACE"
 	};
 
 	assert((unsigned)timer < TAPIR_TIMER_COUNT);

@@ -23,6 +23,9 @@ static const struct option_rule { enum who get, set; int min, max; } rules[] = {
 	[TAPIR_TCP_NODELAY] = {STREAM, STREAM, INT32_MIN, INT32_MAX},
 	[TAPIR_TCP_MAXSEG] = {.get = STREAM},
 	[TAPIR_TCP_RETRIES] = {STREAM, STREAM, -1, 254},
+	[TAPIR_TCP_CONGESTION] = {STREAM, STREAM, 0, TAPIR_CC_COUNT - 1},
+	[TAPIR_TCP_FASTOPEN] = {STREAM, STREAM, 0, UINT16_MAX},
+	[TAPIR_TCP_FASTOPEN_CONNECT] = {STREAM, STREAM, INT32_MIN, INT32_MAX},
 };
 #define OPTION_COUNT ((int)(sizeof rules / sizeof rules[0]))
 
@@ -39,6 +42,9 @@ static void set(struct socket_options *o, enum tapir_opt opt, int value)
 	case TAPIR_IP_TOS: o->tos = (uint8_t)value; break;
 	case TAPIR_TCP_NODELAY: o->nodelay = value != 0; break;
 	case TAPIR_TCP_RETRIES: o->retries = value < 0 ? UINT8_MAX : (uint8_t)value; break;
+	case TAPIR_TCP_CONGESTION: o->congestion = (uint8_t)value; break;
+	case TAPIR_TCP_FASTOPEN: o->fastopen = (uint16_t)value; break;
+	case TAPIR_TCP_FASTOPEN_CONNECT: o->fastopen_connect = value != 0; break;
 	case TAPIR_SO_TYPE: case TAPIR_SO_ERROR: case TAPIR_SO_ACCEPTCONN: case TAPIR_TCP_MAXSEG:
 		assert(false);		/* the rules have no setter */
 	}
@@ -96,6 +102,9 @@ static int get(struct socket *s, enum tapir_opt opt)
 	case TAPIR_TCP_NODELAY: return o->nodelay;
 	case TAPIR_TCP_MAXSEG: return max_segment(s);
 	case TAPIR_TCP_RETRIES: return o->retries == UINT8_MAX ? -1 : o->retries;
+	case TAPIR_TCP_CONGESTION: return o->congestion;
+	case TAPIR_TCP_FASTOPEN: return o->fastopen;
+	case TAPIR_TCP_FASTOPEN_CONNECT: return o->fastopen_connect;
 	}
 	return 0;
 }

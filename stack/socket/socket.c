@@ -15,7 +15,8 @@ tapir_sd tapir_socket(struct tapir *t, enum tapir_sock_type type)
 		return TAPIR_ENOMEM;
 	s->opt = (struct socket_options){.sndbuf = t->cfg.sndbuf,
 					 .rcvbuf = is_stream(s) ? t->cfg.rcvbuf : t->cfg.udp_rcvbuf,
-					 .ttl = t->cfg.ttl, .retries = t->cfg.retries2, .reuse = true};
+					 .ttl = t->cfg.ttl, .retries = t->cfg.retries2, .congestion = (uint8_t)t->cfg.congestion,
+					 .reuse = true};
 	if (is_stream(s))
 		stream_apply_options(t, s);
 	else
@@ -156,7 +157,7 @@ int tapir_tcp_info(struct tapir *t, tapir_sd sd, struct tapir_tcp_info *info)
 		return 0;
 	}
 	*info = (struct tapir_tcp_info){.state = stream_is_listening(s) ? TAPIR_TCP_LISTEN : TAPIR_TCP_CLOSED,
-					.local = stream_local(s)};
+					.local = stream_local(s), .congestion = tapir_cc_name((enum tapir_cc)s->opt.congestion)};
 	return 0;
 }
 

@@ -27,8 +27,11 @@ struct socket_options {
 	bool sndbuf_fixed, rcvbuf_fixed;	/* the program has set them */
 	uint8_t ttl, tos;
 	uint8_t retries;		/* R2; UINT8_MAX: for ever */
+	uint8_t congestion;		/* enum tapir_cc */
 	bool nodelay, keepalive, reuse, broadcast;
 	bool abort_on_close;		/* SO_LINGER 0 */
+	bool fastopen_connect;
+	uint16_t fastopen;		/* a listener's limit */
 };
 
 struct socket {

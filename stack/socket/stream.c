@@ -18,8 +18,10 @@ void stream_apply_options(struct tapir *t, struct socket *s)
 	l->ttl = s->opt.ttl;
 	l->tos = s->opt.tos;
 	l->retries = s->opt.retries;
+	l->congestion = s->opt.congestion;
 	l->nodelay = s->opt.nodelay;
 	l->keepalive = s->opt.keepalive;
+	l->fastopen.limit = s->opt.fastopen;
 	if (!c)
 		return;
 	if (s->opt.rcvbuf_fixed)
@@ -31,6 +33,7 @@ void stream_apply_options(struct tapir *t, struct socket *s)
 	c->ttl = s->opt.ttl;
 	c->tos = s->opt.tos;
 	c->retries = s->opt.retries;
+	tcp_set_congestion(t, c, (enum tapir_cc)s->opt.congestion);
 	if (c->nodelay != s->opt.nodelay)
 		tcp_set_nodelay(t, c, s->opt.nodelay);
 	if (c->keepalive != s->opt.keepalive)
@@ -106,6 +109,10 @@ int stream_connect(struct tapir *t, struct socket *s, const struct tapir_endpoin
 	if (!s->u.tcp.conn)
 		return error;
 	stream_apply_options(t, s);
+	if (s->opt.fastopen_connect && tcp_fastopen_connect(t, s->u.tcp.conn)) {
+		socket_changed(t, s);		/* writable */
+		return 0;
+	}
 	return TAPIR_EINPROGRESS;
 }
 
@@ -304,7 +311,8 @@ bool stream_can_send(const struct socket *s)
 {
 	const struct tcp_conn *c = s->u.tcp.conn;
 
-	return c && (c->state == TCP_ESTABLISHED || c->state == TCP_CLOSE_WAIT) && s->list != LIST_MEMORY &&
+	return c && (c->state == TCP_ESTABLISHED || c->state == TCP_CLOSE_WAIT ||
+		     (c->state == TCP_SYN_RCVD && s->connected)) && s->list != LIST_MEMORY &&
 	       s->list != LIST_BORROWED && tcp_send_room(c) > 0;
 }
 
@@ -337,5 +345,7 @@ int stream_poll(const struct socket *s)
 		return TAPIR_POLLOUT | TAPIR_POLLHUP;	/* as on Linux: neither would say EAGAIN */
 	if (c->state == TCP_CLOSED)
 		return TAPIR_POLLIN | TAPIR_POLLOUT | TAPIR_POLLRDHUP | TAPIR_POLLHUP | (c->error ? TAPIR_POLLERR : 0);
-	return s->connected ? poll_open(s) : 0;
+	if (!s->connected)
+		return tcp_fastopen_waits(c) ? TAPIR_POLLOUT : 0;
+	return poll_open(s);
 }

@@ -44,7 +44,7 @@ static void syn_sent_take_syn(struct tapir *t, struct tcp_conn *c, struct tcp_ar
 	c->snd.wl2 = a->seg.ack;
 }
 
-/* Fourth: their SYN. With an ACK of ours the connection is open; without, the SYNs crossed (figure 8). */
+/* Fourth: their SYN. With an ACK of ours the connection is open; without, the SYNs crossed (figure 7). */
 static enum tapir_verdict syn_sent_check_syn(struct tapir *t, struct tcp_conn *c, struct tcp_arrival *a)
 {
 	syn_sent_take_syn(t, c, a);
@@ -55,7 +55,8 @@ static enum tapir_verdict syn_sent_check_syn(struct tapir *t, struct tcp_conn *c
 		return ACCEPT;
 	}
 	tcp_set_state(t, c, TCP_ESTABLISHED);
-	tcp_on_new_ack(t, c, &a->seg);
+	tcp_fastopen_syn_ack_arrives(t, c, &a->seg);
+	tcp_on_ack(t, c, &a->seg, false);
 	tcp_owe_ack(t, c, "RFC 9293 3.10.7.3 fourth: the handshake's third segment");
 	tcp_conn_notify(t, c);
 	/* The segment without its SYN goes on at the sixth step (MUST-58: one ACK for all of it). */

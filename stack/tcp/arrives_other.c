@@ -120,7 +120,7 @@ static void update_ts_recent(struct tapir *t, struct tcp_conn *c, const struct t
 	c->ts.recent_us = t->now_us;
 }
 
-/* The SYN that brought us here, once more. With an ACK of ours it is figure 8's <SYN,ACK>: what remains without the SYN is
+/* The SYN that brought us here, once more. With an ACK of ours it is figure 7's <SYN,ACK>: what remains without the SYN is
  * new. Alone, our SYN-ACK was lost: it is owed again.
  * DEVIATES: RFC 9293 3.10.7.4 first (a bare ACK) because a peer in SYN-SENT can use nothing but a SYN-ACK. */
 static bool syn_again(struct tapir *t, struct tcp_conn *c, struct tcp_arrival *a)
@@ -128,6 +128,7 @@ static bool syn_again(struct tapir *t, struct tcp_conn *c, struct tcp_arrival *a
 	if (a->seg.flags & TCP_ACK) {
 		a->seg.flags &= (uint8_t)~TCP_SYN;
 		tcp_seg_skip(&a->seg, 1);
+		a->seg.wnd >>= c->snd.shift;	/* RFC 7323 2.2: a SYN's is not scaled */
 		return true;
 	}
 	c->snd.nxt = c->iss;
@@ -171,9 +172,10 @@ static bool second_check_rst(struct tapir *t, struct tcp_conn *c, struct tcp_arr
 		tcp_owe_challenge_ack(t, c, "RFC 5961 3.2: RST in the window, not at RCV.NXT");
 		return drop(a, DROP_TCP_RST_CHALLENGE);
 	}
+	tcp_fastopen_settle(t, c, true);
 	switch (c->state) {
 	case TCP_SYN_RCVD:	/* back to LISTEN, which is only this connection's end; or the active OPEN was refused */
-		tcp_conn_end(t, c, TAPIR_ECONNREFUSED);
+		tcp_conn_end(t, c, c->active ? TAPIR_ECONNREFUSED : TAPIR_ECONNRESET);
 		break;
 	case TCP_ESTABLISHED: case TCP_FIN_WAIT_1: case TCP_FIN_WAIT_2: case TCP_CLOSE_WAIT:
 		tcp_conn_end(t, c, TAPIR_ECONNRESET);
@@ -187,7 +189,7 @@ static bool second_check_rst(struct tapir *t, struct tcp_conn *c, struct tcp_arr
 	return false;
 }
 
-/* Third: security and compartment. No datagram carries them here, so they match in every state (RFC 9293 A.1, MAY-1). */
+/* Third: security and compartment. No datagram carries them here, so they match in every state (RFC 9293 A.1). */
 static bool third_check_security(struct tapir *t, struct tcp_conn *c, struct tcp_arrival *a)
 {
 	(void)t;
@@ -207,7 +209,7 @@ static bool fourth_check_syn(struct tapir *t, struct tcp_conn *c, struct tcp_arr
 		return true;
 	switch (c->state) {
 	case TCP_SYN_RCVD:
-		if (!c->active) {	/* return to LISTEN */
+		if (!c->active && c->fastopen != FASTOPEN_EARLY) {	/* return to LISTEN; but an early one has a user */
 			a->verdict = DROP_TCP_SYN_CHALLENGE;
 			tcp_conn_end(t, c, TAPIR_ECONNRESET);
 			return false;
@@ -233,6 +235,8 @@ static bool handshake_completes(struct tapir *t, struct tcp_conn *c, struct tcp_
 	}
 	if (!tcp_listen_promote(t, c))
 		return drop(a, DROP_TCP_BACKLOG);
+	if (c->active)		/* the SYNs crossed: text on ours may not have been taken */
+		tcp_fastopen_syn_ack_arrives(t, c, &a->seg);
 	c->snd.wnd = c->snd.max_wnd = a->seg.wnd << c->snd.shift;
 	c->snd.wl1 = a->seg.seq;
 	c->snd.wl2 = a->seg.ack;
@@ -253,14 +257,16 @@ static bool is_duplicate_ack(const struct tcp_conn *c, const struct tcp_seg *seg
 	       seg->wnd << c->snd.shift == c->snd.wnd;
 }
 
-/* "SND.WND, SND.WL1, SND.WL2": only a segment newer than the last to set it may set the window. */
+/* "SND.WND, SND.WL1, SND.WL2": only a segment newer than the last to set it may set the window.
+ * DEVIATES: RFC 9293 3.10.7.4 fifth (SND.WL1 < SEG.SEQ first) because a retransmission has an old SEG.SEQ and yet may be the first
+ * to bring a SEG.ACK: without its window SND.UNA would move on, and the right edge of the old one with it. */
 static void update_send_window(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg)
 {
 	uint32_t wnd = seg->wnd << c->snd.shift;
 	bool was_closed = c->snd.wnd == 0;
 
-	if (!seq_leq(c->snd.una, seg->ack) || seq_gt(c->snd.wl1, seg->seq) ||
-	    (seq_eq(c->snd.wl1, seg->seq) && seq_gt(c->snd.wl2, seg->ack)))
+	if (!seq_leq(c->snd.una, seg->ack) || seq_gt(c->snd.wl2, seg->ack) ||
+	    (seq_eq(c->snd.wl2, seg->ack) && seq_gt(c->snd.wl1, seg->seq)))
 		return;
 	c->snd.wl1 = seg->seq;
 	c->snd.wl2 = seg->ack;
@@ -271,6 +277,8 @@ static void update_send_window(struct tapir *t, struct tcp_conn *c, const struct
 	tcp_say_window(t, c);
 	if (wnd == 0 || !was_closed)
 		return;
+	if (c->rtt.probes)
+		tcp_all_is_lost(c, "RFC 9293 3.8.6.1: what the closed window refused");
 	c->rtt.probes = 0;
 	c->owed.probe = false;
 	tcp_timer_disarm(t, c, TAPIR_TIMER_PERSIST);
@@ -280,10 +288,8 @@ static void update_send_window(struct tapir *t, struct tcp_conn *c, const struct
 
 static void take_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg)
 {
-	if (seq_gt(seg->ack, c->snd.una))
-		tcp_on_new_ack(t, c, seg);
-	else if (is_duplicate_ack(c, seg))
-		tcp_on_dup_ack(t, c);
+	if (seq_geq(seg->ack, c->snd.una))
+		tcp_on_ack(t, c, seg, is_duplicate_ack(c, seg));
 	update_send_window(t, c, seg);
 	if (c->snd.wnd == 0)
 		tcp_timer_disarm(t, c, TAPIR_TIMER_RTO);	/* the persist timer takes over (RFC 9293 3.8.6.1) */
@@ -356,14 +362,14 @@ static bool sixth_check_urg(struct tapir *t, struct tcp_conn *c, struct tcp_arri
 	return true;
 }
 
-/* RFC 9293 3.8.6.3: at least every second full-sized segment (SHLD-18), and within 0.5 s (MUST-40). */
+/* RFC 9293 3.8.6.3: at least every second full-sized segment (SHLD-19), and within 0.5 s (MUST-40). */
 static void schedule_ack(struct tapir *t, struct tcp_conn *c)
 {
 	if (c->rcv.quick) {
 		c->rcv.quick--;
 		tcp_owe_ack(t, c, "the first segments are acknowledged at once (RFC 5681 4.2 allows it)");
 	} else if (t->cfg.delack_us == 0 || c->rcv.unacked >= 2u * c->rcv.mss) {
-		tcp_owe_ack(t, c, "RFC 9293 3.8.6.3 (SHLD-18): the second full-sized segment");
+		tcp_owe_ack(t, c, "RFC 9293 3.8.6.3 (SHLD-19): the second full-sized segment");
 	} else if (!tcp_timer_is_armed(c, TAPIR_TIMER_DELACK)) {
 		tcp_timer_arm(t, c, TAPIR_TIMER_DELACK, t->now_us + t->cfg.delack_us);
 	}

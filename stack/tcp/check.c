@@ -4,7 +4,7 @@
 static void check_sequence_numbers(const struct tcp_conn *c)
 {
 	assert(seq_leq(c->snd.una, c->snd.nxt) && seq_leq(c->snd.nxt, c->snd.max));
-	assert(seq_geq(c->snd.una, c->iss));
+	assert(c->syn_acked || seq_eq(c->snd.una, c->iss));
 	assert(c->tx.bytes == 0 || c->tx.head);
 	/* Nothing was sent that is neither SYN, queued text nor FIN. */
 	assert(seq_leq(c->snd.max, seq_add(tcp_fin_seq(c), c->fin_queued && !c->fin_acked ? 1 : 0)));
@@ -14,8 +14,8 @@ static void check_sequence_numbers(const struct tcp_conn *c)
 
 static void check_timers(const struct tcp_conn *c)
 {
-	for (int i = 0; i < TAPIR_TIMER_COUNT; i++)
-		assert(c->due_us[i] == USEC_NEVER || (timer_armed(&c->timer) && c->timer.due_us <= c->due_us[i]));
+	for (enum tapir_tcp_timer i = 0; i < TAPIR_TIMER_COUNT; i++)
+		assert(!tcp_timer_is_armed(c, i) || (timer_armed(&c->timer) && c->timer.due_us <= tcp_timer_due(c, i)));
 	/* What is outstanding is guarded: it is acknowledged, sent again, or the connection ends. */
 	if (c->state != TCP_TIME_WAIT && seq_lt(c->snd.una, c->snd.max) && !c->is_ready)
 		assert(tcp_timer_is_armed(c, TAPIR_TIMER_RTO) || tcp_timer_is_armed(c, TAPIR_TIMER_PERSIST));
@@ -46,6 +46,7 @@ void tcp_check(const struct tapir *t, const struct tcp_conn *c)
 	check_timers(c);
 	check_state(c);
 	tcp_reass_check(c);
+	tcp_sender_check(c);
 }
 
 void tcp_check_all(const struct tapir *t)

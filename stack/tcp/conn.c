@@ -17,7 +17,7 @@ static uint32_t bucket_count(const struct tapir_config *cfg)
 	return n;
 }
 
-#define PARTS 6
+#define PARTS 8
 
 static void carve_all(const struct tapir_config *cfg, uintptr_t *at, void *parts[PARTS])
 {
@@ -25,8 +25,10 @@ static void carve_all(const struct tapir_config *cfg, uintptr_t *at, void *parts
 	parts[1] = carve(at, sizeof(struct tcp_conn) * cfg->max_conns);
 	parts[2] = carve(at, sizeof(struct tcp_conn *) * bucket_count(cfg));
 	parts[3] = carve(at, tcp_reass_size(piece_count(cfg)));
-	parts[4] = carve(at, tcp_pmtu_size());
-	parts[5] = carve(at, tcp_tune_size(tcp_tune_count(cfg)));
+	parts[4] = carve(at, tcp_senders_size(cfg));
+	parts[5] = carve(at, tcp_fastopen_size(cfg));
+	parts[6] = carve(at, tcp_pmtu_size());
+	parts[7] = carve(at, tcp_tune_size(tcp_tune_count(cfg)));
 }
 
 size_t tcp_size(const struct tapir_config *cfg)
@@ -55,8 +57,10 @@ void tcp_init(struct tapir *t, void *mem)
 	t->tcp->next_port = (uint32_t)rng_next(&t->rng);
 	tcp_demux_init(t, parts[2], bucket_count(&t->cfg));
 	tcp_reass_init(t, parts[3], piece_count(&t->cfg));
-	tcp_pmtu_init(t, parts[4]);
-	tcp_tune_init(t, parts[5], tcp_tune_count(&t->cfg));
+	tcp_senders_init(t, parts[4]);
+	tcp_fastopen_init(t, parts[5]);
+	tcp_pmtu_init(t, parts[6]);
+	tcp_tune_init(t, parts[7], tcp_tune_count(&t->cfg));
 }
 
 void tcp_queue_push(struct tcp_queue *q, struct tcp_conn *c)
@@ -107,13 +111,13 @@ struct tcp_conn *tcp_conn_new(struct tapir *t, enum tcp_state state)
 	memset(c, 0, sizeof *c);
 	c->state = state;
 	c->timer.fire = tcp_timer_fire;
-	for (int i = 0; i < TAPIR_TIMER_COUNT; i++)
+	for (int i = 0; i < TCP_CONN_TIMERS; i++)
 		c->due_us[i] = USEC_NEVER;
 	c->sndbuf = t->cfg.sndbuf;
 	c->rcvbuf = t->cfg.rcvbuf;
 	c->rcv.quick = t->cfg.quickacks;
 	c->rcv.mss = TCP_DEFAULT_MSS;
-	c->cc.ops = &cc_newreno;
+	c->cc.ops = cc_of(t->cfg.congestion);
 	c->last_in_us = c->last_out_us = t->now_us;
 	tcp_rtt_init(t, c);
 	return c;
@@ -164,6 +168,7 @@ static void detach(struct tapir *t, struct tcp_conn *c)
 	tcp_unready(t, c);
 	tcp_pmtu_forget(t, c);
 	tcp_tune_forget(t, c);
+	tcp_fastopen_settle(t, c, false);
 	for (enum tapir_tcp_timer i = 0; i < TAPIR_TIMER_COUNT; i++)
 		tcp_timer_disarm(t, c, i);
 	if (c->queue && c->listener && c->queue == &c->listener->accept) {
@@ -174,6 +179,7 @@ static void detach(struct tapir *t, struct tcp_conn *c)
 	c->owed = (struct tcp_owed){0};
 	stream_clear(&c->tx, &t->frames);
 	tcp_reass_clear(t, c);
+	tcp_sender_put(t, c);
 }
 
 void tcp_conn_end(struct tapir *t, struct tcp_conn *c, int error)
@@ -190,7 +196,7 @@ void tcp_conn_end(struct tapir *t, struct tcp_conn *c, int error)
 
 bool tcp_syn_unacked(const struct tcp_conn *c)
 {
-	return seq_eq(c->snd.una, c->iss);
+	return !c->syn_acked;
 }
 
 seq_t tcp_fin_seq(const struct tcp_conn *c)

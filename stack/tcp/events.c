@@ -44,7 +44,7 @@ void tcp_say_timer(struct tapir *t, const struct tcp_conn *c, enum tapir_tcp_tim
 		return;
 	e = about(t, c, kind, tapir_timer_name(timer));
 	e.u.timer.timer = timer;
-	e.u.timer.due_us = c->due_us[timer];
+	e.u.timer.due_us = tcp_timer_due(c, timer);
 	probe(t, &e);
 }
 
@@ -67,7 +67,7 @@ void tcp_say_cc(struct tapir *t, const struct tcp_conn *c, const char *why)
 	e = about(t, c, TAPIR_EV_CC, why);
 	e.u.cc.cwnd = c->cc.cwnd;
 	e.u.cc.ssthresh = c->cc.ssthresh;
-	e.u.cc.flight = tcp_flight(c);
+	e.u.cc.flight = tcp_pipe(c);
 	e.u.cc.srtt_us = c->rtt.srtt_us;
 	e.u.cc.rttvar_us = c->rtt.rttvar_us;
 	e.u.cc.rto_us = c->rtt.rto_us;

@@ -2,6 +2,7 @@
 #ifndef TCP_INTERNAL_H
 #define TCP_INTERNAL_H
 
+#include "rate.h"
 #include "tcp.h"
 
 #define TCP_DEFAULT_MSS 536	/* RFC 9293 3.7.1 (MUST-15) */
@@ -13,6 +14,25 @@ struct tcp_arrival {
 	seq_t iss_floor;		/* a TIME-WAIT that this SYN ended: the new ISS must lie above, if has_floor */
 	bool has_floor;
 	enum tapir_verdict verdict;	/* the segment's end, once a step has decided it */
+};
+
+/* What one ACK has told; built by sack.c, read by rack.c, recovery.c, undo.c. */
+struct tcp_delivery {
+	uint32_t acked, delivered, lost;	/* as in struct cc_sample */
+	uint32_t prior_flight;
+	uint32_t rtt_us, longest_us;		/* of the newest and of the oldest segment that it delivered and that was sent
+						 * once; CC_NONE: none, or SND.UNA moved over one that was sent again */
+	bool advanced;				/* SND.UNA moved */
+	bool sacked;				/* a SACK block told something new */
+	bool original;				/* text that was sent once, before the phase began, was delivered */
+	bool head_again;			/* the oldest segment had been sent again since the phase began */
+	bool frto;				/* RFC 5682: the timeout was spurious */
+	seq_t prior_una;			/* SND.UNA before */
+	usec_t rack_sent_us;			/* of what it delivered, the latest time it was sent; 0: nothing that counts */
+	bool dsack;				/* the first block is a DSACK (RFC 2883 4) */
+	uint32_t dsack_bytes;
+	struct tcp_rate_ack rate_ack;
+	struct cc_rate rate;			/* what rate_ack came to */
 };
 
 /* --- conn.c: lifetime. A connection that reaches CLOSED without an owner goes back to the pool at once; its memory is not
@@ -48,6 +68,8 @@ enum tapir_verdict tcp_arrives_other(struct tapir *t, struct tcp_conn *c, struct
 /* Sixth to eighth step, for a segment that SYN-SENT has already taken apart. */
 enum tapir_verdict tcp_arrives_from_sixth(struct tapir *t, struct tcp_conn *c, struct tcp_arrival *a);
 void tcp_seg_skip(struct tcp_seg *seg, uint32_t n);	/* takes n off the front of its sequence space; the text is the caller's */
+/* Fills a new connection with what a SYN and its listener say, in either's words; the ISS is the caller's to choose. */
+void tcp_take_syn(struct tapir *t, struct tcp_conn *c, struct tcp_listener *l, const struct tcp_arrival *a);
 void tcp_take_syn_options(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg);
 bool tcp_listen_promote(struct tapir *t, struct tcp_conn *c);	/* SYN queue > accept queue; false: it is full */
 void tcp_established(struct tapir *t, struct tcp_conn *c);	/* our SYN is acknowledged: cc, keep-alive */
@@ -55,11 +77,71 @@ void tcp_set_shift(const struct tapir *t, struct tcp_conn *c);	/* RCV.WND.SHIFT 
 void tcp_enter_time_wait(struct tapir *t, struct tcp_conn *c);
 bool tcp_time_wait_yields(const struct tcp_conn *c, const struct tcp_seg *seg);	/* RFC 6191: to this SYN */
 
+/* --- cookie.c --- */
+enum tapir_verdict tcp_cookie_send(struct tapir *t, struct tcp_listener *l, const struct tcp_arrival *a);	/* answers a SYN */
+bool tcp_cookies_are_out(const struct tapir *t);		/* a third segment may acknowledge one */
+/* An ACK in LISTEN: opens its connection if it acknowledges a cookie, else it is answered with a RST. */
+enum tapir_verdict tcp_cookie_arrives(struct tapir *t, struct tcp_listener *l, struct tcp_arrival *a);
+
+/* --- fastopen.c: RFC 7413 4 --- */
+size_t tcp_fastopen_size(const struct tapir_config *cfg);
+void tcp_fastopen_init(struct tapir *t, void *mem);
+uint32_t tcp_fastopen_syn_text(const struct tcp_conn *c);	/* bytes that our SYN takes along now */
+void tcp_fastopen_options(struct tapir *t, const struct tcp_conn *c, struct tcp_options *opt);	/* of a SYN or SYN-ACK of ours */
+/* A SYN-ACK for our SYN: remembers what it says; text that it does not acknowledge is again as if it had never left. */
+void tcp_fastopen_syn_ack_arrives(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg);
+bool tcp_fastopen_accepts(struct tapir *t, struct tcp_listener *l, const struct tcp_arrival *a);	/* this SYN's cookie */
+void tcp_fastopen_offer(struct tapir *t, struct tcp_conn *c, const struct tcp_arrival *a);	/* it may ask for one */
+void tcp_fastopen_open(struct tapir *t, struct tcp_conn *c, const struct tcp_arrival *a);	/* > accept queue, with its text */
+/* The handshake of a FASTOPEN_EARLY connection has ended, one way or another. Others are left alone. */
+void tcp_fastopen_settle(struct tapir *t, struct tcp_conn *c, bool reset);
+
 /* --- recovery.c: what an ACK means for loss and congestion --- */
-void tcp_on_new_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg);
-void tcp_on_dup_ack(struct tapir *t, struct tcp_conn *c);
+/* SEG.ACK is from SND.UNA to SND.MAX. duplicate: in the sense of RFC 5681 2. */
+void tcp_on_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg, bool duplicate);
 void tcp_on_rto(struct tapir *t, struct tcp_conn *c);
+void tcp_on_reo_timer(struct tapir *t, struct tcp_conn *c);
+void tcp_all_is_lost(struct tcp_conn *c, const char *why);	/* it is to be sent again; no sign of congestion in itself */
+/* Congestion without a loss to repair: once until what is outstanding now is acknowledged. */
+void tcp_reduce_window(struct tapir *t, struct tcp_conn *c, const char *why);
+void tcp_cc_open(struct tapir *t, struct tcp_conn *c);		/* the connection may send: its initial window */
+/* Tells the controller that sending starts. initial_window in bytes; idle_us: see cc.h. */
+void tcp_cc_start(struct tapir *t, struct tcp_conn *c, uint32_t initial_window, usec_t idle_us);
+void tcp_cc_switch(struct tapir *t, struct tcp_conn *c, const struct cc_ops *to);
 uint32_t tcp_flight(const struct tcp_conn *c);			/* bytes sent and not acknowledged */
+uint32_t tcp_pipe(const struct tcp_conn *c);			/* of these, what is still in the network (RFC 6675 4) */
+
+/* --- sack.c: SND.UNA moves to SEG.ACK; the blocks arrive --- */
+void tcp_sack_advance(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg, struct tcp_delivery *d);
+void tcp_sack_blocks_arrive(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg, struct tcp_delivery *d);
+
+/* --- rack.c --- */
+void tcp_rack_on_delivered(struct tapir *t, struct tcp_conn *c, const struct tcp_sent *r, const struct tcp_seg *seg,
+			   struct tcp_delivery *d);
+void tcp_rack_on_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg, struct tcp_delivery *d);
+uint32_t tcp_rack_detect(struct tapir *t, struct tcp_conn *c);	/* marks what is lost by now: bytes */
+void tcp_rack_on_recovery_end(struct tcp_sender *s);
+void tcp_tlp_schedule(struct tapir *t, struct tcp_conn *c);	/* after sending new text, and after an ACK */
+bool tcp_tlp_on_ack(struct tcp_conn *c, const struct tcp_seg *seg, const struct tcp_delivery *d);
+void tcp_rack_on_rto(struct tapir *t, struct tcp_conn *c);	/* marks what the timeout means to be lost */
+
+/* --- prr.c --- */
+void tcp_prr_begin(struct tcp_conn *c, const struct tcp_delivery *d);
+void tcp_prr_on_ack(struct tcp_conn *c, const struct tcp_delivery *d);
+void tcp_prr_on_sent(struct tcp_sender *s, uint32_t bytes);
+
+/* --- undo.c --- */
+void tcp_undo_begin(struct tapir *t, struct tcp_conn *c);	/* remembers what a reduction is about to change */
+/* The first bytes of r are about to leave again. */
+void tcp_undo_on_retransmit(struct tapir *t, struct tcp_conn *c, const struct tcp_sent *r, uint32_t bytes);
+/* Puts it back if this ACK proves that nothing was lost: the reason; else NULL. */
+const char *tcp_undo_on_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg, const struct tcp_delivery *d);
+
+/* --- frto.c --- */
+void tcp_frto_begin(struct tcp_conn *c);			/* a timeout, before the phase says so */
+void tcp_frto_on_retransmit(struct tcp_sender *s, const struct tcp_sent *r);
+bool tcp_frto_on_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_delivery *d, bool duplicate);	/* it was spurious */
+bool tcp_frto_holds(const struct tcp_sender *s);		/* what is lost waits: something new is to leave first */
 
 /* --- pmtu.c --- */
 #define TCP_PATHS 64u
@@ -91,9 +173,9 @@ void tcp_pmtu_reported(struct tapir *t, struct tcp_conn *c, uint16_t mtu, seq_t 
 uint32_t tcp_pmtu_probe_len(struct tapir *t, const struct tcp_conn *c, uint32_t unsent, uint32_t usable);
 void tcp_pmtu_sent(struct tapir *t, struct tcp_conn *c, seq_t at, uint32_t len, bool probe);	/* new text has left */
 void tcp_pmtu_on_ack(struct tapir *t, struct tcp_conn *c);	/* SND.UNA has moved */
-/* So many bytes, the lowest at first, are newly taken for lost. True: they are a probe's, whose size is to blame: send them again,
+/* Records are newly taken for lost, the first of this phase. True: they are a probe's, whose size is to blame: they go again,
  * but it is no congestion. */
-bool tcp_pmtu_on_loss(struct tapir *t, struct tcp_conn *c, seq_t first, uint32_t lost);
+bool tcp_pmtu_on_loss(struct tapir *t, struct tcp_conn *c);
 void tcp_pmtu_on_rto(struct tapir *t, struct tcp_conn *c);	/* rtt.backoff counts it already; nothing is sent again yet */
 void tcp_pmtu_forget(struct tapir *t, const struct tcp_conn *c);	/* it ends */
 void tcp_pmtu_check(const struct tapir *t);
@@ -116,7 +198,8 @@ void tcp_tune_check(const struct tapir *t);
 /* --- rtt.c --- */
 void tcp_rtt_init(struct tapir *t, struct tcp_conn *c);
 void tcp_rtt_sample(struct tapir *t, struct tcp_conn *c, uint32_t rtt_us);
-void tcp_rtt_on_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg);
+/* An ACK of something new; rtt_us: of what it delivered, or CC_NONE. */
+void tcp_rtt_on_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg, uint32_t rtt_us);
 uint32_t tcp_ts_now(const struct tapir *t, const struct tcp_conn *c);	/* TSval: milliseconds and the offset */
 
 /* --- reass.c --- */
@@ -138,18 +221,27 @@ void tcp_owe_dup_ack(struct tapir *t, struct tcp_conn *c, const char *why);
 void tcp_owe_challenge_ack(struct tapir *t, struct tcp_conn *c, const char *why);	/* rate limited (RFC 5961 7) */
 void tcp_ready(struct tapir *t, struct tcp_conn *c);		/* tcp_output is to look at it */
 void tcp_unready(struct tapir *t, struct tcp_conn *c);
+bool tcp_has_new_segment(struct tapir *t, struct tcp_conn *c);	/* a whole one, within the windows */
 uint32_t tcp_window_to_offer(const struct tcp_conn *c);		/* silly window avoidance applied (RFC 9293 3.8.6.2.2) */
 
 /* --- reset.c --- */
 void tcp_reset_for(struct tapir *t, const struct ip_packet *pkt, const struct tcp_seg *seg);	/* RFC 9293 3.5.2 */
+void tcp_send_alone(struct tapir *t, const struct tcp_conn *c, const struct tcp_seg *seg);	/* without text, not again */
 void tcp_reset_conn(struct tapir *t, const struct tcp_conn *c, seq_t at);	/* <SEQ=at><CTL=RST> */
 
 /* --- timeout.c --- */
 void tcp_timer_arm(struct tapir *t, struct tcp_conn *c, enum tapir_tcp_timer timer, usec_t due_us);
 void tcp_timer_disarm(struct tapir *t, struct tcp_conn *c, enum tapir_tcp_timer timer);
+/* USEC_NEVER: it is not armed. */
+static inline usec_t tcp_timer_due(const struct tcp_conn *c, enum tapir_tcp_timer timer)
+{
+	if (timer < TCP_CONN_TIMERS)
+		return c->due_us[timer];
+	return c->sender ? c->sender->due_us[timer - TCP_CONN_TIMERS] : USEC_NEVER;
+}
 static inline bool tcp_timer_is_armed(const struct tcp_conn *c, enum tapir_tcp_timer timer)
 {
-	return c->due_us[timer] != USEC_NEVER;
+	return tcp_timer_due(c, timer) != USEC_NEVER;
 }
 void tcp_timer_fire(struct tapir *t, struct timer *timer);
 

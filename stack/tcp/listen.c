@@ -1,8 +1,9 @@
 /* listen.c: the LISTEN state (RFC 9293 3.10.7.2), the SYN queue and the accept queues.
  * A connection from a passive OPEN is in the SYN queue while SYN-RECEIVED, then in its listener's accept queue until
  * accept(). The SYN queue is bounded: when it is full the oldest half-open connection gives way, so that a flood of SYNs
- * cannot keep a peer out that answers faster than the flood turns the queue over. The accept queue is bounded by
- * listen()'s backlog: when it is full, SYNs and final ACKs are dropped and the peer tries again. */
+ * cannot keep a peer out that answers faster than the flood turns the queue over; unless config.syn_cookies lets what
+ * finds no place go without (cookie.c). The accept queue is bounded by listen()'s backlog: when it is full, SYNs and final
+ * ACKs are dropped and the peer tries again. */
 #include "internal.h"
 
 #define TCP_MIN_MSS 48		/* less is an attack on our work per byte, not a path */
@@ -41,9 +42,8 @@ void tcp_take_syn_options(struct tapir *t, struct tcp_conn *c, const struct tcp_
 
 void tcp_established(struct tapir *t, struct tcp_conn *c)
 {
-	/* RFC 5681 3.1: a lost SYN or SYN-ACK means an initial window of one segment. */
-	c->cc.ops->init(&c->cc, c->snd.mss, c->rtt.backoff ? 1 : t->cfg.initial_window);
-	c->loss.recover = c->iss;
+	tcp_fastopen_settle(t, c, false);
+	tcp_cc_open(t, c);
 	tcp_set_keepalive(t, c, c->keepalive);
 }
 
@@ -56,6 +56,7 @@ static void inherit(struct tcp_conn *c, const struct tcp_listener *l)
 	c->ttl = l->ttl;
 	c->tos = l->tos;
 	c->retries = l->retries;
+	c->cc.ops = cc_of((enum tapir_cc)l->congestion);
 	c->nodelay = l->nodelay;
 	c->keepalive = l->keepalive;
 }
@@ -70,38 +71,65 @@ static seq_t choose_iss(struct tapir *t, const struct tcp_conn *c, const struct 
 	return iss;
 }
 
-/* Third: a SYN makes a connection in SYN-RECEIVED. Text and FIN on the SYN are not acknowledged, so that the peer sends them
- * again once its address is proven. DEVIATES: RFC 9293 3.10.7.2 third (text "should be queued") because a forged source could
- * make us hold it. */
-static enum tapir_verdict third_check_syn(struct tapir *t, struct tcp_listener *l, struct tcp_arrival *a)
+void tcp_take_syn(struct tapir *t, struct tcp_conn *c, struct tcp_listener *l, const struct tcp_arrival *a)
 {
-	struct tcp_conn *c;
-
-	if (l->accepted >= l->backlog)
-		return DROP_TCP_BACKLOG;
-	if (t->tcp->syn_count >= syn_queue_limit(t))
-		tcp_conn_end(t, t->tcp->syn.head, TAPIR_ETIMEDOUT);
-	c = tcp_conn_new(t, TCP_LISTEN);
-	if (!c)
-		return DROP_NO_MEMORY;
 	c->listener = l;
 	inherit(c, l);
 	c->local = (struct tapir_endpoint){a->pkt->dst, a->seg.dst_port};
 	c->peer = (struct tapir_endpoint){a->pkt->src, a->seg.src_port};
 	c->irs = a->seg.seq;
 	c->rcv.nxt = c->rcv.adv = seq_add(a->seg.seq, 1);
-	c->iss = choose_iss(t, c, a);
-	c->snd.una = c->snd.nxt = c->snd.max = c->iss;
 	c->snd.wnd = c->snd.max_wnd = a->seg.wnd;
 	c->snd.wl1 = a->seg.seq;
 	c->ts.offset = tcp_ts_offset(t, &c->local, &c->peer);
 	tcp_set_shift(t, c);
 	tcp_take_syn_options(t, c, &a->seg);
-	tcp_demux_add(t, c);
-	tcp_set_state(t, c, TCP_SYN_RCVD);
+}
+
+/* RFC 4987 3.6: what finds the SYN queue full goes without a place in it. But a SYN that ended a TIME-WAIT needs an ISS above
+ * the old one's numbers (RFC 6191 2), which a cookie cannot promise. */
+static bool wants_cookie(const struct tapir *t, const struct tcp_arrival *a)
+{
+	bool full = t->tcp->syn_count >= syn_queue_limit(t);
+
+	return !a->has_floor && (t->cfg.syn_cookies == 2 || (t->cfg.syn_cookies == 1 && full));
+}
+
+static void join_syn_queue(struct tapir *t, struct tcp_conn *c, const struct tcp_arrival *a)
+{
 	tcp_queue_push(&t->tcp->syn, c);
 	t->tcp->syn_count++;
-	tcp_say_segment(t, c, &a->seg, TAPIR_EV_SEGMENT_IN, "RFC 9293 3.10.7.2 third");
+	tcp_fastopen_offer(t, c, a);
+}
+
+/* Third: a SYN makes a connection in SYN-RECEIVED. Text and FIN on the SYN are not acknowledged, so that the peer sends them
+ * again once its address is proven, unless a Fast Open cookie has proven it. DEVIATES: RFC 9293 3.10.7.2 third (text "should
+ * be queued") because a forged source could make us hold it. */
+static enum tapir_verdict third_check_syn(struct tapir *t, struct tcp_listener *l, struct tcp_arrival *a)
+{
+	struct tcp_conn *c;
+	bool early;
+
+	if (l->accepted >= l->backlog)
+		return DROP_TCP_BACKLOG;
+	early = tcp_fastopen_accepts(t, l, a);
+	if (!early && wants_cookie(t, a))
+		return tcp_cookie_send(t, l, a);
+	if (!early && t->tcp->syn_count >= syn_queue_limit(t))
+		tcp_conn_end(t, t->tcp->syn.head, TAPIR_ETIMEDOUT);
+	c = tcp_conn_new(t, TCP_LISTEN);
+	if (!c)
+		return DROP_NO_MEMORY;
+	tcp_take_syn(t, c, l, a);
+	c->iss = c->snd.una = c->snd.nxt = c->snd.max = choose_iss(t, c, a);
+	tcp_demux_add(t, c);
+	tcp_set_state(t, c, TCP_SYN_RCVD);
+	tcp_say_segment(t, c, &a->seg, TAPIR_EV_SEGMENT_IN, early ? "RFC 7413 4.2.2: the SYN has our cookie: its text is taken"
+								   : "RFC 9293 3.10.7.2 third");
+	if (early)
+		tcp_fastopen_open(t, c, a);
+	else
+		join_syn_queue(t, c, a);
 	tcp_ready(t, c);
 	return ACCEPT;
 }
@@ -111,6 +139,8 @@ enum tapir_verdict tcp_arrives_listen(struct tapir *t, struct tcp_listener *l, s
 {
 	if (a->seg.flags & TCP_RST)			/* first */
 		return DROP_TCP_LISTEN_RST;
+	if (a->seg.flags & TCP_ACK && !(a->seg.flags & TCP_SYN) && tcp_cookies_are_out(t))
+		return tcp_cookie_arrives(t, l, a);
 	if (a->seg.flags & TCP_ACK) {			/* second */
 		tcp_reset_for(t, a->pkt, &a->seg);
 		return DROP_TCP_LISTEN_ACK;
@@ -124,6 +154,10 @@ bool tcp_listen_promote(struct tapir *t, struct tcp_conn *c)
 {
 	struct tcp_listener *l = c->listener;
 
+	if (c->fastopen == FASTOPEN_EARLY) {		/* it is in the accept queue, or with its user, already */
+		tcp_set_state(t, c, TCP_ESTABLISHED);
+		return true;
+	}
 	if (l && l->accepted >= l->backlog)
 		return false;
 	tcp_set_state(t, c, TCP_ESTABLISHED);
@@ -139,6 +173,7 @@ void tcp_open_passive(struct tapir *t, struct tcp_bound *b, struct tcp_listener 
 {
 	(void)t;
 	assert(b->registered && l->backlog > 0);
+	l->fastopen.pending = l->fastopen.resets = 0;
 	b->listener = l;
 }
 

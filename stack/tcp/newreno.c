@@ -1,50 +1,56 @@
-/* newreno.c: the congestion window of RFC 5681 3.1, counted in bytes acknowledged (RFC 3465 2.1). Owns nothing but
- * three numbers. */
-#include "../base/bytes.h"
-#include "cc.h"
+/* newreno.c: the congestion window of RFC 5681 3.1: slow start, then one segment more for each window acknowledged, half of it
+ * gone with a loss. Recovery itself (RFC 6582, 6675) is recovery.c's. Owns the bytes that wait to become a segment.
+ *
+ * Invariant: acked < cwnd after each ACK. */
+#include "window.h"
 
-#define CWND_MAX (1u << 30)	/* keeps every sum of windows within 32 bits */
+struct newreno {
+	uint32_t acked;			/* RFC 3465 2.1: bytes_acked */
+	uint32_t held;			/* window_credit's */
+};
+_Static_assert(sizeof(struct newreno) <= CC_PRIV, "a controller's memory is CC_PRIV bytes");
 
-static void newreno_init(struct cc *cc, uint32_t mss, uint32_t initial_window)
+static void newreno_start(struct cc *cc, void *priv, const struct cc_sample *s, usec_t idle_us)
 {
-	cc->cwnd = min_u32(mss * initial_window, CWND_MAX);
-	if (!cc->ssthresh)
-		cc->ssthresh = CWND_MAX;	/* RFC 5681 3.1: arbitrarily high */
-	cc->acked = 0;
+	struct newreno *r = priv;
+
+	if (window_start(cc, s, idle_us))
+		r->acked = r->held = 0;
 }
 
-/* DEVIATES: RFC 5681 3.1 (at most SMSS for each ACK) because one ACK of a receiver with large receive offload covers tens of
- * segments; every byte counts once, so splitting ACKs gains a peer nothing. */
-static void newreno_on_ack(struct cc *cc, uint32_t mss, uint32_t n)
+/* RFC 3465 2.1: one segment for each window of bytes. An ACK for more than a window (it had been larger) is not worth two. */
+static void avoid(struct cc *cc, struct newreno *r, uint32_t mss, uint32_t credit)
 {
-	if (cc->cwnd < cc->ssthresh) {			/* slow start */
-		uint32_t grow = min_u32(n, cc->ssthresh - cc->cwnd);
+	uint64_t acked = (uint64_t)r->acked + credit;
 
-		cc->cwnd += grow;
-		n -= grow;
+	if (acked >= cc->cwnd) {
+		acked -= cc->cwnd;
+		window_set(cc, (uint64_t)cc->cwnd + mss);
 	}
-	cc->acked += n;
-	while (cc->acked >= cc->cwnd) {			/* congestion avoidance: one segment a window */
-		cc->acked -= cc->cwnd;
-		cc->cwnd += mss;
-	}
-	cc->cwnd = min_u32(cc->cwnd, CWND_MAX);
+	r->acked = acked < cc->cwnd ? (uint32_t)acked : cc->cwnd - 1;
 }
 
-static void newreno_on_loss(struct cc *cc, uint32_t mss, uint32_t flight)
+static void newreno_on_ack(struct cc *cc, void *priv, const struct cc_sample *s)
 {
-	cc->ssthresh = max_u32(flight / 2, 2 * mss);	/* RFC 5681 3.1 equation (4) */
-	cc->cwnd = cc->ssthresh;
-	cc->acked = 0;
+	struct newreno *r = priv;
+	uint32_t credit = window_credit(&r->held, s);
+
+	/* RFC 7661: a window that was not used is not known to be good. After a timeout all that is lost waits for the window. */
+	if (!credit || !cc->cwnd || (!s->cwnd_limited && !s->recovery))
+		return;
+	credit = window_slow_start(cc, credit);
+	if (credit)
+		avoid(cc, r, window_mss(s), credit);
 }
 
-/* A timeout for the same segment again does not lower ssthresh further (RFC 5681 3.1). */
-static void newreno_on_rto(struct cc *cc, uint32_t mss, uint32_t flight, bool again)
+static void newreno_on_congestion(struct cc *cc, void *priv, const struct cc_sample *s, enum cc_signal signal, bool again)
 {
-	if (!again)
-		cc->ssthresh = max_u32(flight / 2, 2 * mss);
-	cc->cwnd = mss;					/* the loss window LW */
-	cc->acked = 0;
+	struct newreno *r = priv;
+
+	window_cut(cc, s, &(struct window_cut){signal, again, 5});
+	r->acked = r->held = 0;
 }
 
-const struct cc_ops cc_newreno = {"newreno", newreno_init, newreno_on_ack, newreno_on_loss, newreno_on_rto};
+const struct cc_ops cc_newreno = {
+	.name = "newreno", .start = newreno_start, .on_ack = newreno_on_ack, .on_congestion = newreno_on_congestion,
+};

@@ -138,24 +138,16 @@ void tcp_pmtu_refresh(struct tapir *t, struct tcp_conn *c)
 /* --- reports of routers ----------------------------------------------------------------------------------------- */
 
 /* RFC 1191 6.4: what was too large is sent again in smaller pieces; it is not a sign of congestion. */
-static void send_again(struct tapir *t, struct tcp_conn *c, const char *why)
-{
-	c->snd.nxt = c->snd.una;
-	c->loss.recover = c->snd.max;	/* duplicate ACKs for what arrived twice are no loss (RFC 6582 3.2 step 4) */
-	c->loss.dup_acks = 0;
-	c->rtt.timed_at_us = USEC_NEVER;
-	c->owed.why = why;
-	tcp_ready(t, c);
-}
-
 static void believe(struct tapir *t, struct tcp_conn *c, uint16_t mtu, const char *why)
 {
 	uint16_t old = c->snd.mss;
 
 	ip_learn_pmtu(t, &c->peer.addr, mtu);
 	tcp_update_mss(t, c);
-	if (c->snd.mss < old)
-		send_again(t, c, why);
+	if (c->snd.mss >= old)
+		return;
+	tcp_all_is_lost(c, why);
+	tcp_ready(t, c);
 }
 
 /* RFC 5927 7.2: the largest of what was reported meanwhile, which does the least harm if it is forged. */
@@ -176,6 +168,17 @@ static bool is_of_probe(const struct tcp_path *p, const struct tcp_conn *c, seq_
 	return p && p->prober == c && seq_geq(at, p->start) && seq_lt(at, p->end);
 }
 
+/* All of it, though a detector that counts segments of SND.MSS may have found less. */
+static void probe_is_lost(struct tcp_conn *c, const struct tcp_path *p, const char *why)
+{
+	struct tcp_sender *s = c->sender;
+
+	for (struct tcp_sent *r = s->first; r && seq_lt(r->start, p->end); r = r->next)
+		if (r->state == SENT_FLYING && seq_geq(r->start, p->start))
+			tcp_sent_set(s, r, SENT_LOST);
+	s->why_lost = why;
+}
+
 void tcp_pmtu_reported(struct tapir *t, struct tcp_conn *c, uint16_t mtu, seq_t at)
 {
 	struct tcp_path *p = path_find(t, &c->peer.addr);
@@ -187,7 +190,8 @@ void tcp_pmtu_reported(struct tapir *t, struct tcp_conn *c, uint16_t mtu, seq_t 
 		p->prober = NULL;
 		p->tries = 0;
 		ip_learn_pmtu(t, &c->peer.addr, mtu);
-		send_again(t, c, "RFC 4821 7.6.2: a router reports that the probe was too large");
+		probe_is_lost(c, p, "RFC 4821 7.6.2: a router reports that the probe was too large");
+		tcp_ready(t, c);
 		return;
 	}
 	if (t->cfg.pmtu_wait && c->mss_proof == MSS_PROVEN)
@@ -252,13 +256,15 @@ static void probe_fails(struct tapir *t, struct tcp_conn *c, struct tcp_path *p,
 /* RFC 4821 7.4: nothing is missing, nothing is sent again, and no SACK block takes room. */
 static bool is_calm(const struct tcp_conn *c)
 {
-	return !c->loss.fast && !c->loss.dup_acks && !c->rtt.backoff && seq_eq(c->snd.nxt, c->snd.max) && !c->pieces;
+	const struct tcp_sender *s = c->sender;
+
+	return s && s->phase == PHASE_OPEN && !s->lost && !s->sacked && !s->dup_acks && !c->rtt.backoff && !c->pieces;
 }
 
 uint32_t tcp_pmtu_probe_len(struct tapir *t, const struct tcp_conn *c, uint32_t unsent, uint32_t usable)
 {
 	struct tcp_path *p = t->cfg.mtu_probing ? path_find(t, &c->peer.addr) : NULL;
-	uint32_t flight = seq_sub(c->snd.nxt, c->snd.una), top, len, needed;
+	uint32_t flight = tcp_flight(c), top, len, needed;
 
 	if (!p || p->prober || t->now_us < p->next_us || !is_calm(c))
 		return 0;
@@ -303,14 +309,16 @@ void tcp_pmtu_on_ack(struct tapir *t, struct tcp_conn *c)
 		probe_succeeds(t, c, p);
 }
 
-bool tcp_pmtu_on_loss(struct tapir *t, struct tcp_conn *c, seq_t first, uint32_t lost)
+bool tcp_pmtu_on_loss(struct tapir *t, struct tcp_conn *c)
 {
+	static const char why[] = "RFC 4821 7.6.2: the probe alone was lost";
 	struct tcp_path *p = path_find(t, &c->peer.addr);
 
 	if (!p || p->prober != c)
 		return false;
-	if (is_of_probe(p, c, first) && lost <= seq_sub(p->end, p->start)) {
-		probe_fails(t, c, p, "RFC 4821 7.6.2: the probe alone was lost");
+	if (is_of_probe(p, c, tcp_sent_first_lost(c->sender)->start) && c->sender->lost <= seq_sub(p->end, p->start)) {
+		probe_is_lost(c, p, why);
+		probe_fails(t, c, p, why);
 		return true;
 	}
 	pause_probing(t, c, p);

@@ -1,16 +1,18 @@
-/* reset.c: RST segments (RFC 9293 3.5.2). They belong to no connection, so they leave through the queue of datagrams. */
+/* reset.c: segments that no connection sends: RSTs (RFC 9293 3.5.2) and SYN cookies. They leave through the queue of
+ * datagrams, and are never sent again. */
 #include "internal.h"
 
-static void send_rst(struct tapir *t, const struct ip_how *how, const struct tcp_seg *rst)
+static void send(struct tapir *t, const struct ip_how *how, const struct tcp_seg *seg)
 {
-	struct tapir_frame *f = frame_get_headroom(&t->frames, FRAME_HEADROOM + TCP_HEADER);
+	uint16_t header = tcp_header_len(seg);
+	struct tapir_frame *f = frame_get_headroom(&t->frames, FRAME_HEADROOM + header);
 	uint64_t sum;
 
 	if (!f)
 		return;		/* as if it were lost */
-	tcp_emit(rst, f->data);
-	f->len = TCP_HEADER;
-	sum = checksum_pseudo(&how->src, &how->dst, IP_PROTO_TCP, TCP_HEADER);
+	tcp_emit(seg, f->data);
+	f->len = header;
+	sum = checksum_pseudo(&how->src, &how->dst, IP_PROTO_TCP, header);
 	put_be16(f->data + TCP_CHECKSUM_AT, checksum_finish(checksum_add(sum, frame_span(f))));
 	ip_queue(t, f, how);
 }
@@ -29,14 +31,23 @@ void tcp_reset_for(struct tapir *t, const struct ip_packet *pkt, const struct tc
 		rst.flags = TCP_RST | TCP_ACK;
 		rst.ack = seq_add(seg->seq, seg->len);
 	}
-	send_rst(t, &how, &rst);
+	send(t, &how, &rst);
 }
 
-void tcp_reset_conn(struct tapir *t, const struct tcp_conn *c, seq_t at)
+void tcp_send_alone(struct tapir *t, const struct tcp_conn *c, const struct tcp_seg *seg)
 {
 	struct ip_how how = {.src = c->local.addr, .dst = c->peer.addr, .proto = IP_PROTO_TCP, .ttl = c->ttl, .tos = c->tos,
 			     .df = true};
+
+	send(t, &how, seg);
+}
+
+/* RFC 7323 3.2: a RST of a connection with timestamps SHOULD carry one; its TSecr MUST be zero, as there is no ACK. */
+void tcp_reset_conn(struct tapir *t, const struct tcp_conn *c, seq_t at)
+{
 	struct tcp_seg rst = {.src_port = c->local.port, .dst_port = c->peer.port, .seq = at, .flags = TCP_RST};
 
-	send_rst(t, &how, &rst);
+	rst.opt.has_ts = c->ts_on;
+	rst.opt.ts_val = tcp_ts_now(t, c);
+	tcp_send_alone(t, c, &rst);
 }

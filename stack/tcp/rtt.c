@@ -1,5 +1,5 @@
-/* rtt.c: the round-trip time and the retransmission timeout (RFC 6298 2). One segment a flight is timed to the microsecond;
- * a retransmitted one never is (Karn), but timestamps tell it apart (RFC 7323 4). */
+/* rtt.c: the round-trip time and the retransmission timeout (RFC 6298 2). Every record of what was sent once is timed to
+ * the microsecond; one that was sent again never is (Karn), but timestamps tell it apart (RFC 7323 4). */
 #include "internal.h"
 
 #define CLOCK_GRANULARITY_US 1000u	/* G: no timer of ours needs to be finer than the peer's millisecond */
@@ -8,7 +8,7 @@
 void tcp_rtt_init(struct tapir *t, struct tcp_conn *c)
 {
 	c->rtt.rto_us = (uint32_t)t->cfg.rto_initial_us;	/* RFC 6298 2.1 */
-	c->rtt.timed_at_us = USEC_NEVER;
+	c->rtt.syn_at_us = USEC_NEVER;
 }
 
 uint32_t tcp_ts_now(const struct tapir *t, const struct tcp_conn *c)
@@ -25,6 +25,8 @@ void tcp_rtt_sample(struct tapir *t, struct tcp_conn *c, uint32_t rtt_us)
 {
 	uint32_t r = max_u32(rtt_us, 1), diff;
 
+	if (c->sender)
+		c->sender->tlp.unsampled = false;
 	if (c->rtt.srtt_us == 0) {			/* RFC 6298 2.2 */
 		c->rtt.srtt_us = r;
 		c->rtt.rttvar_us = r / 2;
@@ -36,20 +38,36 @@ void tcp_rtt_sample(struct tapir *t, struct tcp_conn *c, uint32_t rtt_us)
 	c->rtt.rto_us = clamp_rto(t, c->rtt.srtt_us + max_usec(CLOCK_GRANULARITY_US, 4 * (uint64_t)c->rtt.rttvar_us));
 }
 
-void tcp_rtt_on_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg)
+/* RFC 7323 4.1 allows a sample from any echo that moves SND.UNA. One of what was sent before the timer fired says how long
+ * its lost ACKs and our own timeout took: on a path that loses much the timeout would feed itself. */
+static bool echoes_retransmission(const struct tcp_conn *c, const struct tcp_seg *seg)
 {
-	bool syn = tcp_syn_unacked(c);
+	return c->ts_on && seg->opt.has_ts && seg->opt.ts_ecr && (int32_t)(seg->opt.ts_ecr - c->rtt.timeout_ts) >= 0;
+}
 
-	if (c->rtt.timed_at_us != USEC_NEVER && seq_gt(seg->ack, c->rtt.timed_seq)) {
-		tcp_rtt_sample(t, c, (uint32_t)(t->now_us - c->rtt.timed_at_us));
-		c->rtt.timed_at_us = USEC_NEVER;
-	} else if (c->rtt.backoff && c->ts_on && seg->opt.has_ts && seg->opt.ts_ecr) {
-		uint32_t ms = tcp_ts_now(t, c) - seg->opt.ts_ecr;
+/* What timestamps say, in whole milliseconds: for an ACK of what was sent more than once (RFC 7323 4). */
+static uint32_t echoed_rtt(const struct tapir *t, const struct tcp_conn *c, const struct tcp_seg *seg)
+{
+	uint32_t ms = tcp_ts_now(t, c) - seg->opt.ts_ecr;
 
-		if (ms < t->cfg.rto_max_us / TAPIR_MS)	/* an echo from another life is no sample */
-			tcp_rtt_sample(t, c, ms * (uint32_t)TAPIR_MS);
-	} else if (syn && c->rtt.backoff && c->rtt.srtt_us == 0) {
-		c->rtt.rto_us = (uint32_t)max_usec(c->rtt.rto_us, RTO_AFTER_LOST_SYN);
+	if (!echoes_retransmission(c, seg) || ms >= t->cfg.rto_max_us / TAPIR_MS)
+		return CC_NONE;		/* an echo from another life is no sample */
+	return ms * (uint32_t)TAPIR_MS;
+}
+
+void tcp_rtt_on_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg, uint32_t rtt_us)
+{
+	bool syn_again = c->rtt.srtt_us == 0 && c->rtt.backoff && c->rtt.syn_at_us == USEC_NEVER;
+
+	if (c->rtt.syn_at_us != USEC_NEVER) {
+		rtt_us = (uint32_t)(t->now_us - c->rtt.syn_at_us);
+		c->rtt.syn_at_us = USEC_NEVER;
 	}
+	if (rtt_us == CC_NONE && c->rtt.backoff)
+		rtt_us = echoed_rtt(t, c, seg);
+	if (rtt_us != CC_NONE)
+		tcp_rtt_sample(t, c, rtt_us);
+	else if (syn_again)
+		c->rtt.rto_us = (uint32_t)max_usec(c->rtt.rto_us, RTO_AFTER_LOST_SYN);
 	c->rtt.backoff = 0;
 }

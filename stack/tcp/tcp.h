@@ -5,8 +5,7 @@
 #define TCP_TCP_H
 
 #include "../ip/ip.h"
-#include "cc.h"
-#include "seq.h"
+#include "sender.h"
 #include "state.h"
 
 struct tcp_piece;				/* reass.c: one run of out-of-order text */
@@ -28,20 +27,45 @@ struct tcp_listener {
 	uint16_t accepted, backlog;		/* how many wait, and how many may */
 	uint32_t rcvbuf, sndbuf;		/* for its connections, as the following */
 	bool rcvbuf_fixed, sndbuf_fixed;
-	uint8_t ttl, tos, retries;
+	uint8_t ttl, tos, retries, congestion;
 	bool nodelay, keepalive;
+	struct {				/* fastopen.c */
+		uint16_t limit;			/* TCP_FASTOPEN: how many may be open before their handshake has ended; 0: none */
+		uint16_t pending, resets;	/* how many are; how many a RST ended that still count ... */
+		usec_t resets_until_us;		/* ... until then */
+	} fastopen;
 	void *owner;				/* the socket */
+};
+
+/* What Fast Open (RFC 7413 4) means to a connection. */
+enum tcp_fastopen {
+	FASTOPEN_NONE,
+	FASTOPEN_ASKS,				/* our SYN asks for a cookie */
+	FASTOPEN_WAITS,				/* there is a cookie: our SYN waits for text to take along; or has left with it */
+	FASTOPEN_GIVES,				/* our SYN-ACK gives a cookie */
+	FASTOPEN_EARLY,				/* passive: open to its user, though our SYN is not acknowledged yet */
+	FASTOPEN_DONE				/* text on the SYN was taken */
+};
+
+struct tcp_fastopen_peer {			/* what a client remembers of a server */
+	struct tapir_addr addr;
+	struct tcp_fastopen_cookie cookie;	/* len 0: none */
+	uint8_t losses;				/* SYNs in a row that only got through without text and option */
+	uint16_t mss;
+	usec_t used_us, not_before_us;		/* used_us 0: the place is free */
 };
 
 /* What is owed: noted by input, user calls and timers, paid by tcp_output. */
 struct tcp_owed {
 	bool ack;				/* an ACK, which may ride on data */
 	uint8_t dup_acks;			/* so many ACKs that carry nothing else (RFC 5681 4.2) */
-	bool retransmit;			/* the segment at SND.UNA again */
+	bool tlp;				/* a tail loss probe (RFC 8985 7.3) */
 	bool probe;				/* one byte into a closed window (RFC 9293 3.8.6.1) */
 	bool keepalive;				/* an old sequence number, to be answered (RFC 9293 3.8.4) */
 	const char *why;			/* the rule behind the latest of them */
 };
+
+#define TCP_CONN_TIMERS (TAPIR_TIMER_COUNT - TCP_SENDER_TIMERS)
 
 struct tcp_conn {
 	struct tcp_conn *hash_next;		/* demux.c */
@@ -54,7 +78,7 @@ struct tcp_conn {
 	struct tcp_listener *listener;		/* passive open, not yet accepted: where it came from; else NULL */
 	void *owner;				/* the socket, NULL: an orphan, or not yet accepted */
 	struct timer timer;			/* one for all the logical timers below */
-	usec_t due_us[TAPIR_TIMER_COUNT];	/* USEC_NEVER: disarmed */
+	usec_t due_us[TCP_CONN_TIMERS];		/* USEC_NEVER: disarmed; the others' lie in the sender */
 
 	struct tapir_endpoint local, peer;
 	enum tcp_state state;			/* only tcp_set_state() writes it */
@@ -63,12 +87,13 @@ struct tcp_conn {
 
 	seq_t iss, irs;
 	struct {
-		seq_t una, nxt, max;		/* max: the highest ever sent, NXT goes back to UNA after an RTO */
+		seq_t una, nxt, max;		/* max: the highest ever sent; NXT goes back to a SYN, else it is max */
 		seq_t wl1, wl2;
 		uint32_t wnd, max_wnd;		/* SND.WND, MAX.SND.WND (RFC 5961 5.2), shift applied */
 		uint16_t mss;			/* text bytes of a full segment, options already taken off (RFC 6691) */
 		uint16_t mss_option;		/* what the peer's option allows */
 		uint8_t shift;
+		bool short_out;			/* a short segment has left since everything was acknowledged (3.7.4) */
 	} snd;
 	struct {
 		seq_t nxt, adv;			/* adv: right edge ever advertised; the window never shrinks */
@@ -82,12 +107,14 @@ struct tcp_conn {
 		uint8_t shift;
 	} rcv;
 	bool fin_queued, fin_acked, have_fin, fin_rcvd;	/* ours: queued behind the text; theirs: seen, taken in order */
+	bool syn_acked;				/* not the same as SND.UNA == ISS, which comes round again after 4 GiB */
 	bool active;				/* OPEN was active: a RST in SYN-RECEIVED is a refusal, not a return to LISTEN */
 	bool ts_on, sack_on, ws_on;		/* agreed in the handshake */
 	bool nodelay, keepalive, rcv_shutdown;
 	bool urgent;				/* urgent text lies ahead of what the user has consumed */
 	bool rcvbuf_fixed, sndbuf_fixed;	/* set by the program: tune.c leaves them alone */
 	uint8_t ttl, tos, retries;		/* retries: R2 (RFC 9293 3.8.3); UINT8_MAX: for ever */
+	uint8_t fastopen;			/* enum tcp_fastopen */
 	struct tcp_owed owed;
 
 	struct stream tx;			/* SND.UNA on: unacknowledged, then unsent */
@@ -100,12 +127,12 @@ struct tcp_conn {
 	struct { uint32_t recent, offset; usec_t recent_us; seq_t last_ack_sent; } ts;	/* RFC 7323 4.3 */
 	struct {
 		uint32_t srtt_us, rttvar_us, rto_us;	/* RFC 6298 2; srtt 0: no sample yet */
-		usec_t timed_at_us;		/* USEC_NEVER: no segment is being timed (Karn) */
-		seq_t timed_seq;
+		uint32_t timeout_ts;		/* TSval when the timer last fired: what echoes an older one waited for it */
+		usec_t syn_at_us;		/* USEC_NEVER: our SYN was sent more than once (Karn), or is acknowledged */
 		uint8_t backoff;		/* RTOs in a row */
 		uint8_t probes, keepalives;	/* persist and keep-alive probes in a row without an answer */
 	} rtt;
-	struct { seq_t recover; uint8_t dup_acks; bool fast, partial; } loss;	/* RFC 6582 */
+	struct tcp_sender *sender;		/* what is under way; NULL: nothing, and it was long ago */
 	struct cc cc;
 	bool cwnd_limited;			/* the last output stopped at cwnd: it may grow (RFC 7661 in spirit) */
 	usec_t last_in_us, last_out_us;
@@ -124,7 +151,15 @@ struct tcp {
 	struct tcp_path *paths;			/* pmtu.c */
 	uint32_t path_count;			/* of them in use */
 	struct tcp_tuners { struct tcp_tuner *all, *free, *oldest, *newest; uint32_t count; } tuners;	/* tune.c */
+	struct {
+		struct tcp_sender *free, *idle, *idle_last;
+		struct tcp_sent *free_sent;
+		uint32_t sent_used;
+	} senders;				/* sender.c */
 	struct { usec_t window_us; uint32_t left; } challenge;	/* RFC 5961 7 */
+	struct tcp_fastopen_peer *fastopen_peers;	/* fastopen.c */
+	struct siphash_key fastopen_key;
+	usec_t cookies_until_us;		/* cookie.c: until then a SYN cookie may come back */
 	uint32_t next_port;
 };
 
@@ -145,6 +180,13 @@ struct tcp_conn *tcp_accept(struct tapir *t, struct tcp_listener *l, void *owner
  * connection is in SYN-SENT; the caller may set nodelay, keepalive, ttl, tos and buffer sizes before the next output. */
 struct tcp_conn *tcp_open_active(struct tapir *t, const struct tapir_endpoint *local, const struct tapir_endpoint *peer,
 				 void *owner, int *error);
+/* Fast Open (RFC 7413 4) for a connection that was just opened. True: there is a cookie, and the SYN waits for the first SEND;
+ * false: it leaves at once, and asks for a cookie if it may. */
+bool tcp_fastopen_connect(struct tapir *t, struct tcp_conn *c);
+static inline bool tcp_fastopen_waits(const struct tcp_conn *c)	/* for text to put on the SYN */
+{
+	return c->fastopen == FASTOPEN_WAITS && seq_eq(c->snd.max, c->iss) && !c->tx.bytes;
+}
 /* SEND: bytes taken, or a negative error. */
 int64_t tcp_send(struct tapir *t, struct tcp_conn *c, const void *buf, size_t n);
 int64_t tcp_send_borrowed(struct tapir *t, struct tcp_conn *c, struct tapir_frame *borrowed);	/* all, or EAGAIN: not taken */
@@ -158,6 +200,8 @@ int tcp_close(struct tapir *t, struct tcp_conn *c);
 void tcp_shutdown_receive(struct tapir *t, struct tcp_conn *c);
 /* TCP_NODELAY: turns Nagle's algorithm off or on (RFC 9293 3.7.4); what it held goes at once. */
 void tcp_set_nodelay(struct tapir *t, struct tcp_conn *c, bool on);
+/* TCP_CONGESTION: another controller takes over, with the window as it is. */
+void tcp_set_congestion(struct tapir *t, struct tcp_conn *c, enum tapir_cc cc);
 /* SO_KEEPALIVE: turns probing of an idle connection on or off (RFC 9293 3.8.4). */
 void tcp_set_keepalive(struct tapir *t, struct tcp_conn *c, bool on);
 /* ABORT: a RST if the state calls for one; ends in CLOSED with ECONNABORTED. */

@@ -9,15 +9,25 @@ static usec_t earliest(const struct tcp_conn *c)
 {
 	usec_t due = USEC_NEVER;
 
-	for (int i = 0; i < TAPIR_TIMER_COUNT; i++)
+	for (int i = 0; i < TCP_CONN_TIMERS; i++)
 		due = min_usec(due, c->due_us[i]);
+	for (int i = 0; c->sender && i < TCP_SENDER_TIMERS; i++)
+		due = min_usec(due, c->sender->due_us[i]);
 	return due;
+}
+
+static void set_due(struct tcp_conn *c, enum tapir_tcp_timer timer, usec_t due_us)
+{
+	if (timer < TCP_CONN_TIMERS)
+		c->due_us[timer] = due_us;
+	else if (c->sender)
+		c->sender->due_us[timer - TCP_CONN_TIMERS] = due_us;
 }
 
 void tcp_timer_arm(struct tapir *t, struct tcp_conn *c, enum tapir_tcp_timer timer, usec_t due_us)
 {
-	assert(c->state != TCP_CLOSED && due_us != USEC_NEVER);
-	c->due_us[timer] = due_us;
+	assert(c->state != TCP_CLOSED && due_us != USEC_NEVER && (timer < TCP_CONN_TIMERS || c->sender));
+	set_due(c, timer, due_us);
 	if (!timer_armed(&c->timer) || due_us < c->timer.due_us)
 		wheel_arm(&t->wheel, &c->timer, due_us);
 	tcp_say_timer(t, c, timer, TAPIR_EV_TIMER_ARMED);
@@ -25,9 +35,9 @@ void tcp_timer_arm(struct tapir *t, struct tcp_conn *c, enum tapir_tcp_timer tim
 
 void tcp_timer_disarm(struct tapir *t, struct tcp_conn *c, enum tapir_tcp_timer timer)
 {
-	if (c->due_us[timer] == USEC_NEVER)
+	if (!tcp_timer_is_armed(c, timer))
 		return;
-	c->due_us[timer] = USEC_NEVER;
+	set_due(c, timer, USEC_NEVER);
 	if (earliest(c) == USEC_NEVER)
 		wheel_disarm(&t->wheel, &c->timer);
 }
@@ -75,7 +85,8 @@ static void rto_fires(struct tapir *t, struct tcp_conn *c)
 	if (c->rtt.backoff < UINT8_MAX && ++c->rtt.backoff == t->cfg.retries1)
 		reach_r1(t, c);
 	c->rtt.rto_us = (uint32_t)backed_off(t, c, 1);	/* until a new sample (RFC 6298 5.5) */
-	c->rtt.timed_at_us = USEC_NEVER;
+	c->rtt.syn_at_us = USEC_NEVER;
+	c->rtt.timeout_ts = tcp_ts_now(t, c);
 	tcp_on_rto(t, c);
 	tcp_timer_arm(t, c, TAPIR_TIMER_RTO, t->now_us + c->rtt.rto_us);
 }
@@ -95,7 +106,7 @@ static void persist_fires(struct tapir *t, struct tcp_conn *c)
 	}
 	if (c->rtt.probes < UINT8_MAX)
 		c->rtt.probes++;
-	c->snd.nxt = c->snd.una;
+	tcp_all_is_lost(c, "RFC 9293 3.8.6.1: the window closed over it");
 	c->owed.probe = true;
 	if (c->snd.wnd == 0)	/* else the RTO watches over what now goes (RFC 9293 3.8.6.2.1 (4)) */
 		tcp_timer_arm(t, c, TAPIR_TIMER_PERSIST, t->now_us + backed_off(t, c, c->rtt.probes));
@@ -137,21 +148,38 @@ static void wait_is_over(struct tapir *t, struct tcp_conn *c)
 	tcp_conn_end(t, c, 0);
 }
 
+/* RFC 8985 7.3: whether the probe can be sent or not, the RTO counts from now. */
+static void tlp_fires(struct tapir *t, struct tcp_conn *c)
+{
+	c->owed.tlp = true;
+	if (tcp_timer_is_armed(c, TAPIR_TIMER_RTO))
+		tcp_timer_arm(t, c, TAPIR_TIMER_RTO, t->now_us + c->rtt.rto_us);
+	tcp_ready(t, c);
+}
+
+/* The next frame may leave. */
+static void pace_fires(struct tapir *t, struct tcp_conn *c)
+{
+	tcp_ready(t, c);
+}
+
 static void (*const fires[TAPIR_TIMER_COUNT])(struct tapir *, struct tcp_conn *) = {
 	[TAPIR_TIMER_RTO] = rto_fires, [TAPIR_TIMER_PERSIST] = persist_fires, [TAPIR_TIMER_DELACK] = delack_fires,
 	[TAPIR_TIMER_KEEPALIVE] = keepalive_fires, [TAPIR_TIMER_FIN_WAIT_2] = wait_is_over,
-	[TAPIR_TIMER_2MSL] = wait_is_over,
+	[TAPIR_TIMER_2MSL] = wait_is_over, [TAPIR_TIMER_TLP] = tlp_fires, [TAPIR_TIMER_REO] = tcp_on_reo_timer,
+	[TAPIR_TIMER_PACE] = pace_fires,
 };
 
 void tcp_timer_fire(struct tapir *t, struct timer *timer)
 {
 	struct tcp_conn *c = (struct tcp_conn *)(void *)((uint8_t *)timer - offsetof(struct tcp_conn, timer));
 
-	for (enum tapir_tcp_timer i = 0; i < TAPIR_TIMER_COUNT && c->state != TCP_CLOSED; i++) {
-		if (c->due_us[i] > t->now_us)
+	/* The RTO comes last: what fires with it may take its place. */
+	for (enum tapir_tcp_timer i = TAPIR_TIMER_COUNT; i-- > 0 && c->state != TCP_CLOSED;) {
+		if (tcp_timer_due(c, i) > t->now_us)
 			continue;
 		tcp_say_timer(t, c, i, TAPIR_EV_TIMER_FIRED);
-		c->due_us[i] = USEC_NEVER;
+		set_due(c, i, USEC_NEVER);
 		fires[i](t, c);
 	}
 	if (c->state != TCP_CLOSED && earliest(c) != USEC_NEVER)

@@ -122,6 +122,11 @@ void tcp_set_nodelay(struct tapir *t, struct tcp_conn *c, bool on)
 		tcp_ready(t, c);
 }
 
+void tcp_set_congestion(struct tapir *t, struct tcp_conn *c, enum tapir_cc cc)
+{
+	tcp_cc_switch(t, c, cc_of(cc));
+}
+
 /* --- RECEIVE, 3.10.3 --- */
 
 static int nothing_to_read(const struct tcp_conn *c)
@@ -183,7 +188,8 @@ void tcp_receive_consume(struct tapir *t, struct tcp_conn *c, uint32_t n)
 void tcp_shutdown_receive(struct tapir *t, struct tcp_conn *c)
 {
 	c->rcv_shutdown = true;
-	tcp_receive_consume(t, c, c->rx.bytes);
+	if (c->rx.bytes)		/* thrown away is consumed; where nothing was, there is no news for the peer */
+		tcp_receive_consume(t, c, c->rx.bytes);
 }
 
 /* --- CLOSE, 3.10.4 --- */
@@ -272,6 +278,8 @@ void tcp_status(const struct tapir *t, const struct tcp_conn *c, struct tapir_tc
 		.total_retrans = c->total_retrans, .unread = c->rx.bytes, .snd_wscale = c->snd.shift,
 		.rcv_wscale = c->rcv.shift, .pmtu = tcp_pmtu(c), .soft_error = c->soft_error,
 		.timestamps = c->ts_on, .sack = c->sack_on,
+		.congestion = c->cc.ops->name,
+		.syn_data = c->fastopen == FASTOPEN_DONE || c->fastopen == FASTOPEN_EARLY,
 	};
 	tcp_tune_status(t, c, info);
 }

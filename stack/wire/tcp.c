@@ -1,12 +1,12 @@
-/* tcp.c: TCP segments (RFC 9293 3.1, 3.2; RFC 7323 2 and 3; RFC 2018), bytes to values and back. What a segment means
- * for a connection is tcp/'s to say. The walk through the options is bounded: every round takes at least a byte. */
+/* tcp.c: TCP segments (RFC 9293 3.1, 3.2; RFC 7323 2 and 3; RFC 2018; RFC 7413 4.1.1), bytes to values and back. What a
+ * segment means for a connection is tcp/'s to say. The walk through the options is bounded: every round takes at least a byte. */
 #include "tcp.h"
 #include "checksum.h"
 #include "ipv4.h"
 
 enum {
 	OPTION_END = 0, OPTION_NOP = 1, OPTION_MSS = 2, OPTION_WSCALE = 3, OPTION_SACK_PERMITTED = 4, OPTION_SACK = 5,
-	OPTION_TIMESTAMPS = 8
+	OPTION_TIMESTAMPS = 8, OPTION_FASTOPEN = 34
 };
 enum { WSCALE_MAX = 14, OPTIONS_MAX = TCP_HEADER_MAX - TCP_HEADER };
 
@@ -38,6 +38,17 @@ static void take_wscale(struct span body, struct tcp_options *opt)
 	opt->wscale = body.p[0] < WSCALE_MAX ? body.p[0] : WSCALE_MAX;	/* RFC 7323 2.3 */
 }
 
+/* RFC 7413 4.1.1: an odd length, or one out of range, is as if the option were not there. */
+static void take_fastopen(struct span body, struct tcp_options *opt)
+{
+	if (body.n && (body.n < TCP_FASTOPEN_MIN || body.n > TCP_FASTOPEN_MAX || body.n % 2))
+		return;
+	opt->has_fastopen = true;
+	opt->fastopen.len = (uint8_t)body.n;
+	if (body.n)
+		memcpy(opt->fastopen.bytes, body.p, body.n);
+}
+
 /* One option. Known ones of a wrong length are passed over, as unknown ones are (RFC 9293 3.1 MUST-6). An MSS of 0
  * would leave no room for text and counts as none. */
 static void take_option(uint8_t kind, struct span body, struct tcp_options *opt)
@@ -58,6 +69,9 @@ static void take_option(uint8_t kind, struct span body, struct tcp_options *opt)
 		break;
 	case OPTION_TIMESTAMPS:
 		take_timestamps(body, opt);
+		break;
+	case OPTION_FASTOPEN:
+		take_fastopen(body, opt);
 		break;
 	default:
 		break;
@@ -128,9 +142,17 @@ static size_t fixed_options_len(const struct tcp_options *opt)
 	return len + (opt->has_wscale ? 4 : 0);
 }
 
+/* Bytes of the Fast Open option, padded; 0: there is none, or no room for it. */
+static size_t fastopen_len(const struct tcp_options *opt)
+{
+	size_t len = opt->has_fastopen ? (2u + opt->fastopen.len + 3u) / 4 * 4 : 0;
+
+	return len <= OPTIONS_MAX - fixed_options_len(opt) ? len : 0;
+}
+
 static size_t sack_blocks_that_fit(const struct tcp_options *opt)
 {
-	size_t room = OPTIONS_MAX - fixed_options_len(opt);
+	size_t room = OPTIONS_MAX - fixed_options_len(opt) - fastopen_len(opt);
 	size_t fit = room < 4 ? 0 : (room - 4) / 8;
 
 	return opt->sack_count < fit ? opt->sack_count : fit;
@@ -140,7 +162,7 @@ uint16_t tcp_header_len(const struct tcp_seg *seg)
 {
 	size_t blocks = sack_blocks_that_fit(&seg->opt);
 
-	return (uint16_t)(TCP_HEADER + fixed_options_len(&seg->opt) + (blocks ? 4 + 8 * blocks : 0));
+	return (uint16_t)(TCP_HEADER + fixed_options_len(&seg->opt) + fastopen_len(&seg->opt) + (blocks ? 4 + 8 * blocks : 0));
 }
 
 /* Two bytes in front of a timestamp option, so that its numbers lie at a multiple of 4. */
@@ -164,6 +186,20 @@ static uint8_t *emit_timestamps(uint8_t *p, const struct tcp_options *opt)
 	put_be32(p + 2, opt->ts_val);
 	put_be32(p + 6, opt->ts_ecr);
 	return p + 10;
+}
+
+/* The NOPs stand behind it, where Linux has them. */
+static uint8_t *emit_fastopen(uint8_t *p, const struct tcp_options *opt)
+{
+	size_t len = fastopen_len(opt);
+
+	if (!len)
+		return p;
+	memset(p, OPTION_NOP, len);
+	p[0] = OPTION_FASTOPEN;
+	p[1] = (uint8_t)(2 + opt->fastopen.len);
+	memcpy(p + 2, opt->fastopen.bytes, opt->fastopen.len);
+	return p + len;
 }
 
 static void emit_sack(uint8_t *p, const struct tcp_options *opt)
@@ -200,6 +236,7 @@ static void emit_options(uint8_t *p, const struct tcp_options *opt)
 		p[3] = opt->wscale;
 		p += 4;
 	}
+	p = emit_fastopen(p, opt);
 	emit_sack(p, opt);
 }
 

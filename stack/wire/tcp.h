@@ -1,4 +1,4 @@
-/* tcp.h: TCP segments (RFC 9293 3.1, 3.2; RFC 7323 2 and 3 options; RFC 2018 options). */
+/* tcp.h: TCP segments (RFC 9293 3.1, 3.2; RFC 7323 2 and 3 options; RFC 2018 options; RFC 7413 4.1.1 option). */
 #ifndef WIRE_TCP_H
 #define WIRE_TCP_H
 
@@ -16,6 +16,10 @@ enum {
 
 struct sack_block { seq_t start, end; };	/* end is one past the last byte */
 
+#define TCP_FASTOPEN_MIN 4		/* bytes of a Fast Open cookie (RFC 7413 4.1.1): an even number of them */
+#define TCP_FASTOPEN_MAX 16
+struct tcp_fastopen_cookie { uint8_t len, bytes[TCP_FASTOPEN_MAX]; };
+
 struct tcp_options {
 	uint16_t mss;			/* 0: not there */
 	uint8_t wscale;			/* shift, already cut to 14 (RFC 7323 2.3) */
@@ -23,6 +27,8 @@ struct tcp_options {
 	uint32_t ts_val, ts_ecr;
 	uint8_t sack_count;
 	struct sack_block sack[TCP_SACK_BLOCKS];
+	bool has_fastopen;
+	struct tcp_fastopen_cookie fastopen;	/* len 0: a request for one */
 };
 
 /* One segment in host order (RFC 9293 3.3.1: SEG.SEQ, SEG.ACK, SEG.LEN, SEG.WND, SEG.UP). */
@@ -44,8 +50,8 @@ enum tapir_verdict tcp_parse(struct span s, const struct tapir_addr *src, const 
 /* Bytes of the header that tcp_emit writes for seg: a multiple of 4, 20 to 60. */
 uint16_t tcp_header_len(const struct tcp_seg *seg);
 /* Writes header and options; the checksum field is zero. Order of options: MSS, SACK permitted, timestamps, window
- * scale, SACK blocks; NOPs so that timestamps and blocks lie at multiples of 4, as Linux does. SACK blocks that do not
- * fit into 60 bytes are left out. */
+ * scale, Fast Open, SACK blocks; NOPs so that timestamps and blocks lie at multiples of 4, as Linux does. A Fast Open
+ * option and SACK blocks that do not fit into 60 bytes are left out. */
 void tcp_emit(const struct tcp_seg *seg, uint8_t *p);
 #define TCP_CHECKSUM_AT 16		/* offset of the checksum field */
 

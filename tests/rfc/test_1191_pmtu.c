@@ -202,6 +202,7 @@ START_TEST(a_report_that_the_path_belies_is_believed_after_a_timeout)
 	ck_assert_uint_eq(mss(&p), 1360);
 	router_reports(&p, 1300, 1461);		/* the next router: nothing of 1400 has arrived yet */
 	peer_expects(&p, ". 1461:2721(1260) ack 1");
+	peer_ignores_all(&p);
 }
 END_TEST
 

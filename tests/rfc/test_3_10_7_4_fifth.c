@@ -232,6 +232,23 @@ START_TEST(an_older_acknowledgment_does_not_update_the_send_window)
 }
 END_TEST
 
+/* RFC 9293 3.10.7.4 fifth, ESTABLISHED, and why we depart from it: the peer sends old text again, with a new SEG.ACK and
+ * the smaller window that goes with it. What it offered ends where it ended. */
+START_TEST(a_retransmission_that_acknowledges_more_sets_the_window)
+{
+	struct peer p = established(_i);
+
+	user_sends(&p, 3000);
+	peer_ignores_all(&p);
+	peer_sends(&p, ". 11:21(10) ack 1 win 1000");
+	peer_sends(&p, ". 1:11(10) ack 901 win 100");
+	ck_assert_uint_eq(peer_info(&p).snd_wnd, 100);
+	peer_ignores_all(&p);
+	peer_sends(&p, ". 21:21(0) ack 901 win 600");
+	ck_assert_uint_eq(peer_info(&p).snd_wnd, 600);
+}
+END_TEST
+
 /* RFC 9293 3.10.7.4 fifth, FIN-WAIT-1: as in ESTABLISHED, and when our FIN is acknowledged: FIN-WAIT-2. */
 START_TEST(the_ack_of_our_fin_in_fin_wait_1_enters_fin_wait_2)
 {
@@ -357,6 +374,7 @@ Suite *suite(void)
 		an_ack_of_text_that_was_queued_but_not_sent_is_out_of_range,
 		the_send_window_follows_the_newest_segment_in_each_state,
 		an_older_acknowledgment_does_not_update_the_send_window,
+		a_retransmission_that_acknowledges_more_sets_the_window,
 		the_ack_of_our_fin_in_fin_wait_1_enters_fin_wait_2,
 		the_segment_that_acknowledges_our_fin_is_processed_on_in_fin_wait_2,
 		fin_wait_2_lasts_as_long_as_the_user_holds_the_connection,

@@ -135,9 +135,9 @@ START_TEST(sack_blocks_come_out_of_the_mss)
 	peer_sends(&p, ". 1:11(10) ack 1429");
 	peer_sends(&p, ". 21:31(10) ack 1429");
 	peer_ignores_all(&p);
-	peer_sends(&p, ". 41:41(0) ack 9997");
+	peer_sends(&p, ". 41:41(0) ack 10001");
 	user_sends(&p, 10000);
-	peer_expects(&p, ". 9997:11445(1448) ack 41");
+	peer_expects(&p, ". 10001:11449(1448) ack 41");
 	peer_ignores_all(&p);
 }
 END_TEST

@@ -54,6 +54,23 @@ START_TEST(nagle_is_a_setting_of_the_instance)
 }
 END_TEST
 
+/* RFC 9293 A.3: what a write leaves over after its full segments goes with them, also when there is no driver to cut it all up:
+ * the peer may be waiting for the end before it says anything, and delay its ACK meanwhile. A second short segment waits. */
+START_TEST(the_end_of_a_long_write_does_not_wait_for_its_beginning)
+{
+	struct peer p = established(_i);
+
+	user_sends(&p, 1460 + 300);
+	peer_expects(&p, ". 1:1461(1460) ack 1");
+	peer_expects(&p, "P. 1461:1761(300) ack 1");
+	user_sends(&p, 1460 + 300);
+	peer_expects(&p, ". 1761:3221(1460) ack 1");
+	peer_expects_nothing(&p);
+	peer_sends(&p, ". 1:1(0) ack 3221");
+	peer_expects(&p, "P. 3221:3521(300) ack 1");
+}
+END_TEST
+
 /* RFC 9293 3.7.4: the last piece before a FIN gathers nothing more. */
 START_TEST(nagle_does_not_hold_the_last_piece)
 {
@@ -73,6 +90,7 @@ Suite *suite(void)
 		nagle_gathers_small_pieces_until_an_ack_or_a_full_segment,
 		nodelay_sends_small_pieces_at_once,
 		nagle_is_a_setting_of_the_instance,
+		the_end_of_a_long_write_does_not_wait_for_its_beginning,
 		nagle_does_not_hold_the_last_piece,
 		NULL
 	});

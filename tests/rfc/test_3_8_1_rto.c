@@ -175,6 +175,7 @@ START_TEST(each_timeout_sends_the_earliest_segment_again_and_doubles_the_rto_up_
 
 	user_sends(&p, 2000);
 	peer_expects(&p, ". 1:1461(1460) ack 1");
+	peer_expects(&p, "P. 1461:2001(540) ack 1");
 	for (size_t i = 0; i < sizeof seconds / sizeof seconds[0]; i++) {
 		sends_after(&p, seconds[i] * TAPIR_SEC, ". 1:1461(1460) ack 1");
 		ck_assert_why(&p, "RFC 6298 5.4");

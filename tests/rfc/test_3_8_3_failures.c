@@ -164,6 +164,7 @@ START_TEST(r2_starts_anew_with_each_acknowledgment)
 	p = established(_i);
 	user_sends(&p, 1460 + 100);
 	peer_expects(&p, ". 1:1461(1460) ack 1");
+	peer_expects(&p, "P. 1461:1561(100) ack 1");
 	retransmissions(&p, 3, ". 1:1461(1460) ack 1");
 	peer_sends(&p, ". 1:1(0) ack 1461");
 	peer_expects(&p, "P. 1461:1561(100) ack 1");
@@ -211,15 +212,21 @@ END_TEST
 START_TEST(at_r2_the_user_is_told)
 {
 	struct peer p = established(_i);
+	struct tapir_poll_event events[4];
 
 	peer_sends(&p, "P. 1:11(10) ack 1");
 	peer_expects(&p, ". 1:1(0) ack 11");
 	user_sends(&p, 10);
 	peer_expects(&p, "P. 1:11(10) ack 11");
 	ck_assert_int_eq(tapir_poll(p.t, p.sd) & (TAPIR_POLLERR | TAPIR_POLLHUP), 0);
-	while (peer_state(&p) != TAPIR_TCP_CLOSED)
+	while (peer_state(&p) != TAPIR_TCP_CLOSED) {
+		while (tapir_poll_events(p.t, events, 4) > 0)
+			;
 		peer_until_timer(&p);
+	}
 	peer_ignores_all(&p);
+	ck_assert_int_eq(tapir_poll_events(p.t, events, 4), 1);
+	ck_assert_int_eq(events[0].sd, p.sd);
 	ck_assert_int_eq(tapir_poll(p.t, p.sd) & (TAPIR_POLLERR | TAPIR_POLLHUP), TAPIR_POLLERR | TAPIR_POLLHUP);
 	user_reads(&p, 10);
 	ck_assert_error(user_recv_result(&p), TAPIR_ETIMEDOUT);

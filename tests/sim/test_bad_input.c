@@ -485,13 +485,26 @@ static void late_duplicate(void)
 	hears_segment(PEER_PORT, TCP_PORT, "P. 1:11(10) ack 1 win 9");
 }
 
+static void syn_queue_is_full(void)
+{
+	for (uint16_t i = 0; i < 100 && last != ACCEPT_COOKIE; i++)
+		hears_segment((uint16_t)(9000 + i), TCP_PORT, "S 0:0(0) win 9");
+	host_says_all();
+}
+
+static void wrong_cookie(void)
+{
+	syn_queue_is_full();
+	hears_segment(9999, TCP_PORT, ". 1:1(0) ack 1000 win 9");
+}
+
 static const struct story { enum tapir_verdict verdict; void (*happens)(void); } stories[] = {
 	{HELD, held}, {DROP_ARP_UNRESOLVED, unresolved}, {DROP_ARP_QUEUE_FULL, too_many_wait}, {DROP_IP_NO_ROUTE, no_route},
 	{DROP_IP_NEEDS_FRAGMENT, needs_fragment}, {DROP_FRAG_OVERLAP, overlap}, {DROP_FRAG_LIMIT, too_many_holes},
 	{DROP_FRAG_TIMEOUT, never_whole}, {DROP_ICMP_RATE, too_many_errors}, {DROP_UDP_QUEUE_FULL, nobody_receives},
 	{DROP_NO_MEMORY, all_connections_are_taken}, {DROP_TCP_BACKLOG, nobody_accepts},
 	{DROP_TCP_CLOSED_BY_USER, closed_by_user}, {DROP_TCP_REASS_LIMIT, too_many_pieces},
-	{DROP_TCP_TIME_WAIT, late_duplicate},
+	{DROP_TCP_TIME_WAIT, late_duplicate}, {ACCEPT_COOKIE, syn_queue_is_full}, {DROP_TCP_COOKIE, wrong_cookie},
 };
 #define STORIES ((int)(sizeof stories / sizeof stories[0]))
 

@@ -3,7 +3,7 @@
 #include "tests/support/host.h"
 #include "tests/support/segment.h"
 
-#define ISS_US 5000u
+#define ISS_US 5000u			/* but for SYN cookies */
 #define ISS_PEER 1000u
 #define ECHO_PORT 7
 #define CLOSED_PORT 81
@@ -17,6 +17,7 @@ static struct tapir *t;
 static tapir_sd servers[2];
 static uint8_t frame[1600];
 static uint16_t next_port;
+static uint32_t iss_to[65536];		/* ours, for each port of the neighbour: a SYN cookie is not ISS_US */
 
 /* --- the service --- */
 
@@ -36,7 +37,7 @@ static const struct tapir_handlers echo = {.on_data = echo_data, .on_message = e
 
 static void hears_segment_from(uint32_t src, uint16_t from, uint16_t to, const char *line)
 {
-	static const struct segment_base base = {.seq = ISS_PEER, .ack = ISS_US};
+	const struct segment_base base = {.seq = ISS_PEER, .ack = iss_to[from]};
 	const struct segment_path path = {.src = src, .dst = 0x0a000002, .src_port = from, .dst_port = to};
 	struct eth_header eth = {.type = ETH_TYPE_IPV4};
 	struct segment s;
@@ -63,6 +64,8 @@ static int says_segment_to(uint16_t port, uint8_t *flags)
 			continue;
 		header = (size_t)(s.payload.p[12] >> 4) * 4;
 		*flags = s.payload.p[13];
+		if (*flags & FLAG_S)
+			iss_to[port] = get_be32(s.payload.p + 4);
 		return (int)(s.payload.n - header);
 	}
 	return -1;
@@ -169,7 +172,7 @@ struct flood {
 	uint32_t conns, reass, large_frames;
 };
 static const struct flood floods[] = {
-	{"ARP", arp_requests, ACCEPT, 0, 0, 0}, {"SYNs", syns, ACCEPT, 16, 0, 0},
+	{"ARP", arp_requests, ACCEPT, 0, 0, 0}, {"SYNs", syns, ACCEPT_COOKIE, 16, 0, 0},
 	{"fragments", fragments, HELD_FRAGMENT, 0, 16, 16}, {"UDP to closed ports", udp_to_closed_ports, DROP_UDP_NO_PORT, 0, 0, 0},
 	{"segments to closed ports", segments_to_closed_ports, DROP_TCP_CLOSED, 0, 0, 0},
 	{"rubbish", rubbish, DROP_IP_VERSION, 0, 0, 0},

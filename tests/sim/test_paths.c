@@ -112,31 +112,39 @@ static bool swallow_and_lose(int from, struct span frame)
 	return swallow(from, frame) || state >> 16 < 65536 / 50;
 }
 
-/* RFC 4821 7.7, 7.3: everything arrives, and in segments nearly as large as fit, of which none falls into the hole any more. */
+/* Sends a megabyte; how many segments fell into the hole. */
+static uint32_t swallowed_of_a_megabyte(struct transfer *x)
+{
+	uint32_t before = swallowed;
+
+	x->total += 1000000;
+	run(x, 60 * TAPIR_SEC, 5 * TAPIR_MS);
+	ck_assert_uint_eq(x->got, x->total);
+	return swallowed - before;
+}
+
+/* RFC 4821 7.7, 7.3: everything arrives, and in the end in segments nearly as large as fit, of which none falls in any more. */
 START_TEST(a_path_that_swallows_large_segments_delivers)
 {
 	static const uint32_t holes[] = {1499, 1492, 1400, 1280, 1064, 1063, 800, 576};
-	const struct pair_line line = {.delay_us = 10 * TAPIR_MS, .rate_bps = 100000000, .queue_bytes = 1 << 20};
+	const struct pair_line line = {.delay_us = 5 * TAPIR_MS, .rate_bps = 100000000, .queue_bytes = 1 << 18};
 	struct transfer x;
-	uint32_t before;
+	int clean = 0;
 
 	begin();
 	pair_begin();
 	pair_line(&line);
 	hole = holes[_i];
 	swallowed = 0;
-	pair_lose(NULL);
-	x = transfer(TEXT_MAX);
+	x = transfer(0);
 	pair_lose(swallow);
-	run(&x, 60 * TAPIR_SEC, 5 * TAPIR_MS);
-	ck_assert_uint_eq(x.got, TEXT_MAX);
+	for (int megabytes = 0; clean < 3; megabytes++) {
+		ck_assert_int_lt(megabytes, 40);
+		clean = swallowed_of_a_megabyte(&x) ? 0 : clean + 1;
+	}
+	ck_assert_uint_gt(swallowed, 0);
 	ck_assert_uint_le(info(A, &x).pmtu, hole);
 	ck_assert_msg(info(A, &x).pmtu + 8 > hole, "found %u of %u", info(A, &x).pmtu, hole);
-	before = swallowed;
-	x.total += 1000000;
-	run(&x, 60 * TAPIR_SEC, 5 * TAPIR_MS);
-	ck_assert_uint_eq(x.got, TEXT_MAX + 1000000);
-	ck_assert_uint_eq(swallowed, before);
 	end(&x);
 }
 END_TEST

@@ -89,6 +89,7 @@ static void default_config(void)
 	config.mtu_probing = 0;
 	config.delack_us = 0;
 	config.timestamps = config.sack = config.window_scale = false;
+	config.congestion = TAPIR_CC_NEWRENO;	/* RFC 5681 3.1 is what the tests cite */
 }
 
 struct tapir_config *peer_config(void) { return &config; }

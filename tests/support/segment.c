@@ -100,6 +100,16 @@ static const char *parse_raw(const char **at, struct segment *s)
 	return NULL;
 }
 
+static const char *parse_fastopen(const char **at, struct segment *s)
+{
+	uint8_t *p = option(s, 34, 2), before = s->options_len;
+	const char *wrong = p ? parse_raw(at, s) : "no room for FO";
+
+	if (!wrong)
+		p[1] = (uint8_t)(2 + s->options_len - before);
+	return wrong;
+}
+
 static const char *parse_timestamps(const char **at, const struct segment_base *base, struct segment *s)
 {
 	uint32_t val, ecr;
@@ -144,6 +154,8 @@ static const char *parse_option(const char **at, const struct segment_base *base
 		return option(s, 0, 1) ? NULL : "no room";
 	if (eat(at, "raw"))
 		return parse_raw(at, s);
+	if (eat(at, "FO"))
+		return parse_fastopen(at, s);
 	return "unknown option";
 }
 
@@ -253,6 +265,18 @@ static void add_timestamps(struct line *l, const uint8_t *p, const struct segmen
 	add(l, " ecr ", ecr - base->ts_ecr, true);
 }
 
+static void add_fastopen(struct line *l, const uint8_t *p, const char *comma)
+{
+	char hex[3];
+
+	add(l, comma, 0, false);
+	add(l, p[1] > 2 ? "FO " : "FO", 0, false);
+	for (int i = 2; i < p[1]; i++) {
+		snprintf(hex, sizeof hex, "%02x", p[i]);
+		add(l, hex, 0, false);
+	}
+}
+
 static void add_options(struct line *l, const struct segment *s, const struct segment_base *base)
 {
 	const char *comma = " <";
@@ -277,6 +301,11 @@ static void add_options(struct line *l, const struct segment *s, const struct se
 	if (p) {
 		add(l, comma, 0, false);
 		add(l, "wscale ", p[2], true);
+		comma = ",";
+	}
+	p = find_option(s, 34);
+	if (p) {
+		add_fastopen(l, p, comma);
 		comma = ",";
 	}
 	p = find_option(s, 5);

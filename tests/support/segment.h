@@ -4,8 +4,9 @@
  *   FLAGS start:end(len) [ack N] [win W] [urg U] [<options>]
  *
  * FLAGS of "SFRP.EWU", "." for ACK, "-" for none. start and end do not count SYN and FIN. Options, separated by commas:
- * mss N, sackOK, TS val N ecr N, wscale N, sack A:B C:D, nop, eol, raw HEX. Every number of the sequence space is relative
- * to a base. On the way back to text the options come in that order and without padding, so that lines can be compared. */
+ * mss N, sackOK, TS val N ecr N, wscale N, FO HEX (FO alone: a request), sack A:B C:D, nop, eol, raw HEX. Every number of the
+ * sequence space is relative to a base. On the way back to text the options come in that order and without padding, so
+ * that lines can be compared. */
 #ifndef TEST_SEGMENT_H
 #define TEST_SEGMENT_H
 

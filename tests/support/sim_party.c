@@ -4,13 +4,14 @@
 #include "sim.h"
 
 #define TEXT_BYTES (1u << 20)
-#define TEXT_MOST 300000u	/* bytes that one side sends, at most */
+#define TEXT_MOST 300000u	/* what is sent repeats itself after so many bytes, at the least */
 #define CALL_MOST 100000u	/* bytes of one call that copies */
 #define AGAIN_US (500 * TAPIR_MS)	/* until a port that is still taken is tried again */
 
 /* --- what is sent: each side its own piece of one long random text, so that no byte can stand in for another --- */
 
-static const uint8_t *text_of(const struct sim *s, uint8_t conn, uint8_t side)
+/* What is sent from byte at on; *n is cut to what lies in one piece. */
+static const uint8_t *text_at(const struct sim *s, uint8_t conn, uint8_t side, uint32_t at, uint32_t *n)
 {
 	static uint8_t text[TEXT_BYTES];
 	struct sim_rng r = {s->plan.seed * 31 + conn * 2u + side};
@@ -21,7 +22,9 @@ static const uint8_t *text_of(const struct sim *s, uint8_t conn, uint8_t side)
 		for (uint32_t i = 0; i < TEXT_BYTES; i++)
 			text[i] = (uint8_t)sim_between(&all, 1, 255);
 	}
-	return text + sim_below(&r, TEXT_BYTES - TEXT_MOST);
+	at = (sim_below(&r, TEXT_BYTES - TEXT_MOST) + at) % TEXT_BYTES;
+	*n = *n < TEXT_BYTES - at ? *n : TEXT_BYTES - at;
+	return text + at;
 }
 
 static struct sim_conn *plan_of(struct sim *s, const struct sim_party *p) { return &s->plan.conns[p->conn]; }
@@ -133,6 +136,8 @@ static void set_options(struct sim *s, struct sim_party *p)
 		tapir_setsockopt(t, p->sd, TAPIR_SO_SNDBUF, (int)side->sndbuf);
 	if (side->rcvbuf)
 		tapir_setsockopt(t, p->sd, TAPIR_SO_RCVBUF, (int)side->rcvbuf);
+	if (side->cc && tapir_setsockopt(t, p->sd, TAPIR_TCP_CONGESTION, tapir_cc_parse(side->cc)))
+		sim_fail(s, "there is no congestion control named %s", side->cc);
 }
 
 static void start_clock(struct sim *s, struct sim_party *p)
@@ -192,6 +197,7 @@ void sim_party_accepted(struct sim *s, struct sim_party *p, tapir_sd sd)
 {
 	p->sd = sd;
 	p->phase = SIM_OPEN;
+	p->open_us = s->now_us;
 	sim_note(s, p, "accepted", sd & 0xffff);
 	set_options(s, p);
 	start_clock(s, p);
@@ -232,6 +238,7 @@ static bool run_opening(struct sim *s, struct sim_party *p)
 		sim_fail(s, "connection %u: open, although nobody listens", p->conn);
 	sim_note(s, p, "connected", ready);
 	p->phase = SIM_OPEN;
+	p->open_us = s->now_us;
 	p->poked = true;
 	return true;
 }
@@ -240,19 +247,24 @@ static bool run_opening(struct sim *s, struct sim_party *p)
 
 static void compare(struct sim *s, struct sim_party *p, struct span got)
 {
-	const uint8_t *text = text_of(s, p->conn, 1 - p->side);
-
 	if (p->got + got.n > expected(s, p)) {
 		sim_fail(s, "connection %u side %u: byte %u of %u arrived", p->conn, p->side, p->got + (uint32_t)got.n,
 			 expected(s, p));
 		return;
 	}
-	for (size_t i = 0; i < got.n; i++, p->got++)
-		if (got.p[i] != text[p->got]) {
-			sim_fail(s, "connection %u side %u: byte %u is %02x and was sent as %02x", p->conn, p->side, p->got,
-				 got.p[i], text[p->got]);
-			return;
-		}
+	while (got.n > 0) {
+		uint32_t n = (uint32_t)got.n;
+		const uint8_t *text = text_at(s, p->conn, 1 - p->side, p->got, &n);
+
+		for (uint32_t i = 0; i < n; i++, p->got++)
+			if (got.p[i] != text[i]) {
+				sim_fail(s, "connection %u side %u: byte %u is %02x and was sent as %02x", p->conn, p->side,
+					 p->got, got.p[i], text[i]);
+				return;
+			}
+		got.p += n;
+		got.n -= n;
+	}
 }
 
 /* Reads up to n bytes where they lie. */
@@ -298,6 +310,7 @@ static bool read_some(struct sim *s, struct sim_party *p)
 		return true;
 	}
 	sim_note(s, p, "read", got);
+	p->got_us = s->now_us;
 	if (side->read_pause_us)
 		p->read_at_us = s->now_us + 1 + sim_below(&p->rng, (uint32_t)side->read_pause_us);
 	if (got > 0)
@@ -320,7 +333,7 @@ static void given_back(void *ctx, const uint8_t *bytes)
 
 static int64_t write_once(struct sim *s, struct sim_party *p, uint32_t n)
 {
-	const uint8_t *text = text_of(s, p->conn, p->side) + p->sent;
+	const uint8_t *text = text_at(s, p->conn, p->side, p->sent, &n);
 	int64_t sent;
 
 	if (!sim_chance(&p->rng, side_of(s, p)->borrowed))
@@ -392,11 +405,22 @@ static bool finish(struct sim *s, struct sim_party *p)
 	return true;
 }
 
+/* Its time is over: what it has sent is all. */
+static void stop_writing(struct sim *s, struct sim_party *p)
+{
+	struct sim_side *side = &plan_of(s, p)->side[p->side];
+
+	p->poked |= side->total != p->sent;
+	side->total = p->sent;
+}
+
 static bool run_open(struct sim *s, struct sim_party *p)
 {
 	const struct sim_side *side = side_of(s, p);
 	bool did = false, idle = true;
 
+	if (side->until_us && s->now_us >= side->until_us)
+		stop_writing(s, p);
 	if (side->edge && !p->poked)
 		return false;
 	if (force_is_due(s, p)) {
@@ -435,11 +459,15 @@ usec_t sim_party_wake(const struct sim *s, const struct sim_party *p)
 {
 	const struct sim_conn *c = &s->plan.conns[p->conn];
 	usec_t read_us = p->eof ? USEC_NEVER : later(s, p->read_at_us);
+	usec_t until_us = c->side[p->side].until_us ? later(s, c->side[p->side].until_us) : USEC_NEVER;
 	usec_t write_us = p->sent == c->side[p->side].total ? USEC_NEVER : later(s, p->write_at_us);
 
 	if (p->phase == SIM_WAITING && opens(s, p))
 		return later(s, c->start_us > p->write_at_us ? c->start_us : p->write_at_us);
-	if (p->phase != SIM_OPEN || (c->side[p->side].edge && !p->poked))
+	if (p->phase != SIM_OPEN)
 		return USEC_NEVER;
+	if (c->side[p->side].edge && !p->poked)
+		return until_us;
+	read_us = read_us < until_us ? read_us : until_us;
 	return read_us < write_us ? read_us : write_us;
 }

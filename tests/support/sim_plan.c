@@ -6,6 +6,7 @@
 #include "sim.h"
 
 #define KIB 1024u
+#define CONNS 8u		/* most connections of two stacks */
 #define LOSS_MAX 20		/* percent */
 #define SHARE 600000u		/* bytes that all programs of one run send, about */
 #define CALLS_MAX 300u		/* calls with pauses between them that one transfer takes */
@@ -48,7 +49,7 @@ uint32_t sim_spread(struct sim_rng *r, uint32_t lo, uint32_t hi)
 
 /* --- the link --- */
 
-static double percent_of(struct sim_rng *r, uint32_t chance, uint32_t most)
+double sim_percent_of(struct sim_rng *r, uint32_t chance, uint32_t most)
 {
 	return sim_chance(r, chance) ? sim_between(r, 1, most * 10) / 1000.0 : 0;
 }
@@ -58,13 +59,13 @@ static void plan_faults(struct sim_plan *p, struct sim_rng *r)
 	struct fault_config *f = &p->fault;
 
 	f->seed = sim_rand(r);
-	f->loss = percent_of(r, 60, sim_chance(r, 25) ? LOSS_MAX : 4);
+	f->loss = sim_percent_of(r, 60, sim_chance(r, 25) ? LOSS_MAX : 4);
 	f->delay_us = sim_chance(r, 80) ? sim_spread(r, 50, 400000) : 0;
 	if (p->link == SIM_LINK_WIRE)
 		return;
-	f->duplicate = percent_of(r, 40, 10);
-	f->corrupt = percent_of(r, 40, 5);
-	f->reorder = percent_of(r, 40, 15);
+	f->duplicate = sim_percent_of(r, 40, 10);
+	f->corrupt = sim_percent_of(r, 40, 5);
+	f->reorder = sim_percent_of(r, 40, 15);
 	f->jitter_us = sim_chance(r, 40) ? sim_spread(r, 50, 200000) : 0;
 	if (sim_chance(r, 30)) {
 		f->rate_bps = sim_spread(r, 256000, 100000000);
@@ -116,7 +117,7 @@ static void plan_tcp(struct tapir_config *c, struct sim_rng *r, bool harsh)
 	c->keepalive_probes = 20;
 }
 
-static void plan_stack(struct sim_plan *p, struct sim_rng *r, int node)
+void sim_plan_stack(struct sim_plan *p, struct sim_rng *r, int node, bool harsh)
 {
 	struct tapir_config *c = &p->cfg[node];
 
@@ -124,8 +125,12 @@ static void plan_stack(struct sim_plan *p, struct sim_rng *r, int node)
 	c->addr = tapir_ipv4(10, 0, 0, (uint8_t)(node + 1));
 	c->seed[0] = sim_rand(r);
 	c->seed[1] = sim_rand(r);
-	c->max_sockets = 4 * SIM_CONNS;
-	c->max_conns = 8 * SIM_CONNS;
+	/* Taken from a number that is drawn anyway, so that old seeds keep the rest of their worlds. */
+	c->congestion = (enum tapir_cc)(c->seed[1] % TAPIR_CC_COUNT);
+	c->pacing = c->seed[1] % 5 == 0;
+	c->tlp = c->seed[1] % 7 != 0;
+	c->max_sockets = 4 * CONNS;
+	c->max_conns = 8 * CONNS;
 	c->arp_entries = 8;
 	c->arp_tries = 12;		/* a lossy link must not look like a host that is not there */
 	c->small_frames = sim_spread(r, 64, 4096);
@@ -136,7 +141,7 @@ static void plan_stack(struct sim_plan *p, struct sim_rng *r, int node)
 	c->arp_probe = sim_chance(r, 50);
 	if (sim_chance(r, 20))
 		c->arp_reachable_us = sim_between(r, 1, 10) * TAPIR_SEC;
-	plan_tcp(c, r, p->fault.loss + p->fault.corrupt > 0.04);
+	plan_tcp(c, r, harsh);
 }
 
 /* --- the programs --- */
@@ -201,7 +206,7 @@ static void plan_ends(struct sim_conn *c, struct sim_rng *r)
 	c->side[0].keepalive = c->side[1].keepalive = true;
 }
 
-static void plan_conn(struct sim_plan *p, struct sim_rng *r, int index)
+void sim_plan_conn(struct sim_plan *p, struct sim_rng *r, int index)
 {
 	struct sim_conn *c = &p->conns[index];
 	uint32_t kind = sim_below(r, 100), most = SHARE / p->count / 2;
@@ -245,14 +250,15 @@ void sim_plan_make(struct sim_plan *p, uint64_t seed)
 
 	memset(p, 0, sizeof *p);
 	p->seed = seed;
+	p->nodes = 2;
 	plan_link(p, &r);
 	for (int node = 0; node < 2; node++)
-		plan_stack(p, &r, node);
+		sim_plan_stack(p, &r, node, p->fault.loss + p->fault.corrupt > 0.04);
 	p->backlog = (int)sim_spread(&r, 1, 8);
 	p->accept_pause_us = sim_chance(&r, 70) ? 0 : sim_spread(&r, 1000, 2000000);
-	p->count = (uint8_t)(sim_chance(&r, 50) ? 1 : sim_between(&r, 2, SIM_CONNS));
+	p->count = (uint8_t)(sim_chance(&r, 50) ? 1 : sim_between(&r, 2, CONNS));
 	for (int i = 0; i < p->count; i++)
-		plan_conn(p, &r, i);
+		sim_plan_conn(p, &r, i);
 	plan_again(p, &r);
 	for (int node = 0; node < 2; node++)
 		p->cfg[node].mtu_probing = (uint8_t)sim_below(&r, 3);
@@ -263,10 +269,10 @@ void sim_plan_make(struct sim_plan *p, uint64_t seed)
 static void print_stack(const struct tapir_config *c, int node)
 {
 	fprintf(stderr, "  stack %d: mtu %u isn %lld rto_min %llu ms delack %llu ms quick %u iw %u sndbuf %u rcvbuf %u "
-		"msl %llu s frames %u%s%s%s%s\n", node, c->mtu, (long long)c->isn,
+		"msl %llu s frames %u %s%s%s%s%s%s%s\n", node, c->mtu, (long long)c->isn,
 		(unsigned long long)(c->rto_min_us / TAPIR_MS), (unsigned long long)(c->delack_us / TAPIR_MS), c->quickacks,
 		c->initial_window, c->sndbuf, c->rcvbuf, (unsigned long long)(c->msl_us / TAPIR_SEC), c->small_frames,
-		c->timestamps ? " ts" : "", c->sack ? " sack" : "", c->window_scale ? " ws" : "", c->nagle ? " nagle" : "");
+		tapir_cc_name(c->congestion), c->pacing ? " paced" : "", c->tlp ? " tlp" : "", c->timestamps ? " ts" : "", c->sack ? " sack" : "", c->window_scale ? " ws" : "", c->nagle ? " nagle" : "");
 }
 
 static void print_conn(const struct sim_conn *c, int index)
@@ -290,7 +296,7 @@ static void print_conn(const struct sim_conn *c, int index)
 
 void sim_plan_print(const struct sim_plan *p)
 {
-	static const char *const links[] = {"fault", "pair", "wire"};
+	static const char *const links[] = {"fault", "pair", "wire", "net"};
 	const struct fault_config *f = &p->fault;
 
 	fprintf(stderr, "seed %llu: %s %s mtu %u%s%s, loss %.3f duplicate %.3f corrupt %.3f reorder %.3f delay %llu us "
@@ -298,7 +304,9 @@ void sim_plan_print(const struct sim_plan *p)
 		links[p->link], p->ip_only ? "ip" : "ethernet", p->mtu, p->caps.csum ? " csum" : "", p->caps.tso4 ? " tso" : "",
 		f->loss, f->duplicate, f->corrupt, f->reorder, (unsigned long long)f->delay_us, (unsigned long long)f->jitter_us,
 		(unsigned long long)f->rate_bps, f->queue_bytes, p->backlog, (unsigned long long)p->accept_pause_us);
-	for (int i = 0; i < 2; i++)
+	if (p->link == SIM_LINK_NET)
+		sim_net_plan_print(&p->net, p->nodes);
+	for (int i = 0; i < p->nodes; i++)
 		print_stack(&p->cfg[i], i);
 	for (int i = 0; i < p->count; i++)
 		print_conn(&p->conns[i], i);

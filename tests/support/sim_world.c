@@ -1,4 +1,4 @@
-/* sim_world.c: the turn of time. Owns the two stacks and what lies between them; after every event it
+/* sim_world.c: the turn of time. Owns the stacks and what lies between them; after every event it
  * checks the invariants of every connection, and at the end that everything was given back.
  *
  * One turn at one instant: each stack gets its frames, the programs act, the frames that are owed leave. When a turn did
@@ -21,6 +21,10 @@ static void make_link(struct sim *s, struct driver *ends[2])
 
 	if (s->plan.link == SIM_LINK_WIRE) {
 		s->wire = sim_wire_new(ends, &s->plan);
+		return;
+	}
+	if (s->plan.link == SIM_LINK_NET) {
+		s->net = sim_net_new(ends, &s->plan);
 		return;
 	}
 	driver_open_pair(ends, s->plan.mtu, s->plan.link == SIM_LINK_PAIR ? s->plan.caps : none, s->plan.ip_only);
@@ -66,7 +70,7 @@ static void make_node(struct sim *s, uint8_t index, struct driver *d)
 
 struct sim *sim_new(const struct sim_plan *plan, bool verbose)
 {
-	struct driver *ends[2] = {NULL, NULL};
+	struct driver *ends[SIM_NODES] = {NULL};
 	struct sim *s = calloc(1, sizeof *s);
 
 	if (!s)
@@ -78,7 +82,7 @@ struct sim *sim_new(const struct sim_plan *plan, bool verbose)
 	if (verbose)
 		sim_plan_print(plan);
 	make_link(s, ends);
-	for (uint8_t i = 0; i < 2; i++)
+	for (uint8_t i = 0; i < plan->nodes; i++)
 		make_node(s, i, ends[i]);
 	for (uint8_t i = 0; i < plan->count; i++)
 		for (uint8_t side = 0; side < 2; side++)
@@ -88,12 +92,14 @@ struct sim *sim_new(const struct sim_plan *plan, bool verbose)
 
 void sim_free(struct sim *s)
 {
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < s->plan.nodes; i++) {
 		driver_close(s->nodes[i].d);
 		free(s->nodes[i].mem);
 	}
 	if (s->wire)
 		sim_wire_free(s->wire);
+	if (s->net)
+		sim_net_free(s->net);
 	free(s);
 }
 
@@ -125,6 +131,7 @@ static bool receive_one(struct sim *s, uint8_t node)
 	struct tapir_frame *f = tapir_frame_get(n->t);
 	uint8_t head[SIM_SNAP];
 	enum tapir_verdict v;
+	struct sim_seen seen;
 	uint32_t len;
 
 	if (!f)
@@ -136,8 +143,10 @@ static bool receive_one(struct sim *s, uint8_t node)
 	len = f->len;
 	memcpy(head, f->data, len < SIM_SNAP ? len : SIM_SNAP);
 	sim_note_frame(s, node, '<', (struct span){head, len}, NULL);
+	seen = sim_meter_look(s, (struct span){f->data, len});
 	v = tapir_input(n->t, f);
 	sim_note_verdict(s, v);
+	sim_meter_arrived(s, &seen, v);
 	tcp_check_all(n->t);
 	return true;
 }
@@ -147,6 +156,7 @@ static bool send_one(struct sim *s, uint8_t node)
 	static uint8_t flat[FRAME_MAX];
 	struct sim_node *n = &s->nodes[node];
 	struct tapir_out out;
+	struct sim_seen seen;
 	bool taken;
 
 	if (!tapir_output(n->t, &out))
@@ -160,6 +170,8 @@ static bool send_one(struct sim *s, uint8_t node)
 	hash_bytes(s, &s->now_us, sizeof s->now_us);
 	hash_bytes(s, flat, out.len);
 	s->frames++;
+	seen = sim_meter_look(s, (struct span){flat, out.len});
+	sim_meter_sent(s, &seen);
 	taken = driver_send(n->d, &out, s->now_us) == 0;
 	sim_note_frame(s, node, taken ? '>' : 'x', (struct span){flat, out.len}, taken ? NULL : "the link is full");
 	tcp_check_all(n->t);
@@ -287,9 +299,9 @@ static usec_t earlier(usec_t a, usec_t b) { return a < b ? a : b; }
 
 static usec_t next_instant(struct sim *s)
 {
-	usec_t at = USEC_NEVER;
+	usec_t at = s->net ? sim_net_deadline(s->net, &s->plan.net) : USEC_NEVER;
 
-	for (uint8_t i = 0; i < 2; i++) {
+	for (uint8_t i = 0; i < s->plan.nodes; i++) {
 		struct sim_node *n = &s->nodes[i];
 
 		at = earlier(at, earlier(tapir_deadline(n->t), driver_deadline(n->d)));
@@ -326,7 +338,7 @@ static const char *what_is_left(const struct sim *s)
 		if (p->lent)
 			return "a borrowed buffer";
 	}
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < s->plan.nodes; i++) {
 		struct tapir_usage u;
 
 		tapir_usage(s->nodes[i].t, &u);
@@ -339,6 +351,8 @@ static const char *what_is_left(const struct sim *s)
 		if (driver_deadline(s->nodes[i].d) != USEC_NEVER)
 			return "a frame on the link";
 	}
+	if (s->net && !sim_net_is_empty(s->net))
+		return "a frame in the network";
 	return NULL;
 }
 
@@ -352,7 +366,7 @@ void sim_expect_over(struct sim *s)
 		sim_fail(s, "%s is left", left);
 }
 
-/* Both stacks at one instant, until neither has anything to do. Programs on both act before either sends: SYNs that leave
+/* All stacks at one instant, until none has anything to do. Programs on all of them act before either sends: SYNs that leave
  * at the same time cross. */
 static void run_instant(struct sim *s)
 {
@@ -363,10 +377,10 @@ static void run_instant(struct sim *s)
 			sim_fail(s, "time stands still");
 			return;
 		}
-		did = false;
-		for (uint8_t i = 0; i < 2; i++)
+		did = s->net && sim_net_turn(s->net, &s->plan.net, s->now_us);
+		for (uint8_t i = 0; i < s->plan.nodes; i++)
 			did |= take_and_act(s, i);
-		for (uint8_t i = 0; i < 2; i++)
+		for (uint8_t i = 0; i < s->plan.nodes; i++)
 			did |= send(s, i);
 		s->turns++;
 	}

@@ -99,6 +99,20 @@ START_TEST(common_options_go_to_their_place)
 }
 END_TEST
 
+START_TEST(congestion_control_is_cubic_if_nothing_else_is_named)
+{
+	ck_assert_int_eq(PARSE("x"), ARGS_END);
+	ck_assert_int_eq(common.congestion, TAPIR_CC_CUBIC);
+}
+END_TEST
+
+START_TEST(congestion_control_may_be_named)
+{
+	ck_assert_int_eq(PARSE("--cc", "reno", "x"), ARGS_END);
+	ck_assert_int_eq(common.congestion, TAPIR_CC_NEWRENO);
+}
+END_TEST
+
 START_TEST(help_has_every_option_and_the_examples)
 {
 	ck_assert_int_eq(PARSE("--help"), ARGS_HELP);
@@ -154,6 +168,12 @@ START_TEST(a_wrong_common_value_says_what_is_wanted)
 }
 END_TEST
 
+START_TEST(an_unknown_congestion_control_is_told_which_there_are)
+{
+	assert_bad(PARSE("--cc", "vegas"), "tapir thing: --cc 'vegas': wanted newreno (or reno), cubic or bbr.");
+}
+END_TEST
+
 START_TEST(a_wrong_own_value_says_what_is_wanted)
 {
 	FILE *file = fmemopen(said, sizeof said, "w"), *err = stderr;
@@ -178,6 +198,9 @@ Suite *suite(void)
 	tcase_add_test(c, what_stands_behind_two_dashes_is_no_option);
 	tcase_add_test(c, a_command_line_may_follow);
 	tcase_add_test(c, common_options_go_to_their_place);
+	tcase_add_test(c, congestion_control_is_cubic_if_nothing_else_is_named);
+	tcase_add_test(c, congestion_control_may_be_named);
+	tcase_add_test(c, an_unknown_congestion_control_is_told_which_there_are);
 	tcase_add_test(c, help_has_every_option_and_the_examples);
 	tcase_add_test(c, an_unknown_option_is_named);
 	tcase_add_test(c, an_unknown_letter_is_named);

@@ -23,6 +23,14 @@ static int get(int who, tapir_sd sd, enum tapir_opt opt)
 
 static int set(int who, tapir_sd sd, enum tapir_opt opt, int value) { return tapir_setsockopt(pair[who], sd, opt, value); }
 
+static const char *controller(int who, tapir_sd sd)
+{
+	struct tapir_tcp_info info;
+
+	ck_assert_result(tapir_tcp_info(pair[who], sd, &info), 0);
+	return info.congestion;
+}
+
 /* Looks at A's frames on the way. */
 static bool look(int from, struct span frame)
 {
@@ -58,6 +66,7 @@ START_TEST(defaults_are_those_of_the_header)
 	ck_assert_int_eq(get(A, s, TAPIR_IP_TOS), 0);
 	ck_assert_int_eq(get(A, s, TAPIR_TCP_NODELAY), 0);
 	ck_assert_int_eq(get(A, s, TAPIR_TCP_MAXSEG), 536);
+	ck_assert_int_eq(get(A, s, TAPIR_TCP_CONGESTION), TAPIR_CC_CUBIC);
 	tapir_close(pair[A], s);
 	tapir_close(pair[A], d);
 }
@@ -67,7 +76,9 @@ START_TEST(what_is_set_is_got)
 {
 	static const struct { enum tapir_opt opt; int value; } rows[] = {
 		{TAPIR_SO_REUSEADDR, 0}, {TAPIR_SO_KEEPALIVE, 1}, {TAPIR_SO_LINGER, 0}, {TAPIR_SO_LINGER, -1},
-		{TAPIR_SO_SNDBUF, 5000}, {TAPIR_SO_RCVBUF, 6000}, {TAPIR_IP_TTL, 255}, {TAPIR_IP_TOS, 255}, {TAPIR_TCP_NODELAY, 1}
+		{TAPIR_SO_SNDBUF, 5000}, {TAPIR_SO_RCVBUF, 6000}, {TAPIR_IP_TTL, 255}, {TAPIR_IP_TOS, 255}, {TAPIR_TCP_NODELAY, 1},
+		{TAPIR_TCP_CONGESTION, TAPIR_CC_NEWRENO}, {TAPIR_TCP_CONGESTION, TAPIR_CC_BBR},
+		{TAPIR_TCP_CONGESTION, TAPIR_CC_CUBIC}
 	};
 	tapir_sd sd = tapir_socket(pair[A], TAPIR_SOCK_STREAM);
 
@@ -85,7 +96,8 @@ START_TEST(values_out_of_range_are_refused_and_change_nothing)
 {
 	static const struct { enum tapir_opt opt; int value; } rows[] = {
 		{TAPIR_SO_LINGER, 1}, {TAPIR_SO_LINGER, -2}, {TAPIR_SO_SNDBUF, 0}, {TAPIR_SO_SNDBUF, -1}, {TAPIR_SO_RCVBUF, 0},
-		{TAPIR_SO_RCVBUF, INT32_MAX}, {TAPIR_IP_TTL, 0}, {TAPIR_IP_TTL, 256}, {TAPIR_IP_TOS, -1}, {TAPIR_IP_TOS, 256}
+		{TAPIR_SO_RCVBUF, INT32_MAX}, {TAPIR_IP_TTL, 0}, {TAPIR_IP_TTL, 256}, {TAPIR_IP_TOS, -1}, {TAPIR_IP_TOS, 256},
+		{TAPIR_TCP_CONGESTION, -1}, {TAPIR_TCP_CONGESTION, TAPIR_CC_COUNT}
 	};
 	tapir_sd sd = tapir_socket(pair[A], TAPIR_SOCK_STREAM);
 
@@ -113,6 +125,7 @@ START_TEST(options_of_the_other_kind_and_unknown_ones_do_not_exist)
 	}
 	ck_assert_result(set(A, s, TAPIR_SO_BROADCAST, 1), TAPIR_ENOPROTOOPT);
 	ck_assert_result(tapir_getsockopt(pair[A], d, TAPIR_TCP_MAXSEG, &value), TAPIR_ENOPROTOOPT);
+	ck_assert_result(tapir_getsockopt(pair[A], d, TAPIR_TCP_CONGESTION, &value), TAPIR_ENOPROTOOPT);
 	ck_assert_result(tapir_getsockopt(pair[A], s, (enum tapir_opt)99, &value), TAPIR_ENOPROTOOPT);
 	ck_assert_result(set(A, s, (enum tapir_opt)-1, 1), TAPIR_ENOPROTOOPT);
 	tapir_close(pair[A], s);
@@ -129,6 +142,7 @@ START_TEST(a_connection_inherits_the_options_of_its_listener)
 	set(B, l, TAPIR_SO_RCVBUF, 4321);
 	set(B, l, TAPIR_SO_KEEPALIVE, 1);
 	set(B, l, TAPIR_SO_LINGER, 0);
+	set(B, l, TAPIR_TCP_CONGESTION, TAPIR_CC_NEWRENO);
 	a = pair_connect(7);
 	pair_carry();
 	b = tapir_accept(pair[B], l, NULL);
@@ -137,11 +151,40 @@ START_TEST(a_connection_inherits_the_options_of_its_listener)
 	ck_assert_int_eq(get(B, b, TAPIR_SO_RCVBUF), 4321);
 	ck_assert_int_eq(get(B, b, TAPIR_SO_KEEPALIVE), 1);
 	ck_assert_int_eq(get(B, b, TAPIR_SO_LINGER), 0);
+	ck_assert_int_eq(get(B, b, TAPIR_TCP_CONGESTION), TAPIR_CC_NEWRENO);
+	ck_assert_str_eq(controller(B, b), "newreno");
 	ck_assert_int_eq(get(B, b, TAPIR_SO_ACCEPTCONN), 0);
 	ck_assert_int_eq(get(B, b, TAPIR_TCP_MAXSEG), 1460 - 12);	/* timestamps take twelve */
 	tapir_close(pair[A], a);
 	tapir_close(pair[B], b);
 	tapir_close(pair[B], l);
+}
+END_TEST
+
+/* TCP_CONGESTION: before the connection, on it, and while bytes are under way. */
+START_TEST(the_controller_is_chosen_for_each_socket_at_any_time)
+{
+	static char many[60000];
+	struct pair_conn c = pair_connected(7);
+
+	ck_assert_str_eq(controller(B, c.listener), "cubic");
+	ck_assert_str_eq(controller(A, c.sd[A]), "cubic");
+	for (int i = 0; i < 9; i++) {
+		int cc = i % TAPIR_CC_COUNT;
+
+		ck_assert_result(tapir_send(pair[A], c.sd[A], many, sizeof many), sizeof many);
+		ck_assert_result(set(A, c.sd[A], TAPIR_TCP_CONGESTION, cc), 0);
+		ck_assert_str_eq(controller(A, c.sd[A]), tapir_cc_name((enum tapir_cc)cc));
+		pair_pass(TAPIR_SEC);
+		for (size_t got = 0; got < sizeof many;) {
+			int64_t n = tapir_recv(pair[B], c.sd[B], many, sizeof many);
+
+			ck_assert_int_gt(n, 0);
+			got += (size_t)n;
+			pair_pass(TAPIR_SEC);
+		}
+	}
+	pair_close(&c);
 }
 END_TEST
 
@@ -332,6 +375,7 @@ Suite *suite(void)
 	const TTest *const tests[] = {
 		defaults_are_those_of_the_header, what_is_set_is_got, values_out_of_range_are_refused_and_change_nothing,
 		options_of_the_other_kind_and_unknown_ones_do_not_exist, a_connection_inherits_the_options_of_its_listener,
+		the_controller_is_chosen_for_each_socket_at_any_time,
 		ttl_and_tos_go_out_with_every_segment, nodelay_sends_small_pieces_at_once_and_nagle_gathers_them,
 		keepalive_notices_a_peer_that_is_gone, a_listener_is_readable_when_there_is_someone_to_accept,
 		each_change_is_listed_once, rows_come_as_many_as_fit_with_the_programs_own_value,

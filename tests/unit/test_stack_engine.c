@@ -77,6 +77,7 @@ START_TEST(impossible_sizes_and_times_are_refused)
 	REFUSES(c->backlog = 0);
 	REFUSES(c->port_first = 6; c->port_last = 5);
 	REFUSES(c->port_first = 0);
+	REFUSES(c->congestion = TAPIR_CC_COUNT);
 	REFUSES(c->initial_window = 0);
 	REFUSES(c->isn = (int64_t)UINT32_MAX + 1);
 }

@@ -1,5 +1,5 @@
 /* test_tcp_parts.c: the pure parts of tcp/, each alone: sequence arithmetic (RFC 9293 3.4), the arrows of figure 5, the
- * congestion window (RFC 5681 3.1) and the retransmission timeout (RFC 6298 2). */
+ * retransmission timeout (RFC 6298 2). */
 #include <check.h>
 #include <stdlib.h>
 #include "stack/tcp/internal.h"
@@ -46,42 +46,6 @@ START_TEST(exactly_the_arrows_of_figure_5_are_legal)
 				      tapir_tcp_state_name((enum tapir_tcp_state)from),
 				      tapir_tcp_state_name((enum tapir_tcp_state)to));
 		}
-}
-END_TEST
-
-/* RFC 5681 3.1: slow start doubles, congestion avoidance adds one segment a window. */
-START_TEST(newreno_grows_by_every_byte_and_then_by_one_segment_a_window)
-{
-	struct cc cc = {.ops = &cc_newreno};
-
-	cc.ops->init(&cc, 1000, 10);
-	ck_assert_uint_eq(cc.cwnd, 10000);
-	cc.ops->on_ack(&cc, 1000, 10000);
-	ck_assert_uint_eq(cc.cwnd, 20000);
-	cc.ops->on_loss(&cc, 1000, 20000);
-	ck_assert_uint_eq(cc.ssthresh, 10000);
-	ck_assert_uint_eq(cc.cwnd, 10000);
-	for (int i = 0; i < 9; i++)
-		cc.ops->on_ack(&cc, 1000, 1000);
-	ck_assert_uint_eq(cc.cwnd, 10000);
-	cc.ops->on_ack(&cc, 1000, 1000);
-	ck_assert_uint_eq(cc.cwnd, 11000);
-}
-END_TEST
-
-/* RFC 5681 3.1, equation (4): never below two segments; a second timeout leaves ssthresh alone. */
-START_TEST(newreno_falls_to_one_segment_on_a_timeout)
-{
-	struct cc cc = {.ops = &cc_newreno};
-
-	cc.ops->init(&cc, 1000, 10);
-	cc.ops->on_rto(&cc, 1000, 8000, false);
-	ck_assert_uint_eq(cc.cwnd, 1000);
-	ck_assert_uint_eq(cc.ssthresh, 4000);
-	cc.ops->on_rto(&cc, 1000, 1000, true);
-	ck_assert_uint_eq(cc.ssthresh, 4000);
-	cc.ops->on_rto(&cc, 1000, 1000, false);
-	ck_assert_uint_eq(cc.ssthresh, 2000);
 }
 END_TEST
 
@@ -144,8 +108,6 @@ Suite *suite(void)
 
 	tcase_add_test(tc, sequence_numbers_compare_across_the_wrap);
 	tcase_add_test(tc, exactly_the_arrows_of_figure_5_are_legal);
-	tcase_add_test(tc, newreno_grows_by_every_byte_and_then_by_one_segment_a_window);
-	tcase_add_test(tc, newreno_falls_to_one_segment_on_a_timeout);
 	tcase_add_test(tc, rto_follows_the_smoothed_rtt);
 	tcase_add_test(tc, rto_stays_between_its_bounds);
 	suite_add_tcase(s, tc);

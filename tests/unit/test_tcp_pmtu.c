@@ -36,6 +36,7 @@ static struct tcp_conn *to_host(uint32_t i)
 {
 	conn = (struct tcp_conn){.state = TCP_ESTABLISHED, .peer.addr = tapir_ipv4(10, 1, (uint8_t)(i >> 8), (uint8_t)i)};
 	conn.iss = seq(0);
+	conn.syn_acked = true;
 	conn.snd.una = seq(1);
 	conn.snd.nxt = conn.snd.max = seq(3000);
 	conn.snd.mss_option = 1460;

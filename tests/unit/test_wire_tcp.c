@@ -1,5 +1,5 @@
-/* test_wire_tcp.c: TCP segments (RFC 9293 3.1, 3.2; RFC 7323 2 and 3; RFC 2018): known bytes, both directions, the options in all
- * their shapes, every truncation, random and mutated bytes. */
+/* test_wire_tcp.c: TCP segments (RFC 9293 3.1, 3.2; RFC 7323 2 and 3; RFC 2018; RFC 7413 4.1.1): known bytes, both
+ * directions, the options in all their shapes, every truncation, random and mutated bytes. */
 #include <check.h>
 #include "stack/base/siphash.h"
 #include "stack/wire/checksum.h"
@@ -75,7 +75,8 @@ static bool options_equal(const struct tcp_options *a, const struct tcp_options 
 	for (int i = 0; i < a->sack_count; i++)
 		if (a->sack[i].start.n != b->sack[i].start.n || a->sack[i].end.n != b->sack[i].end.n)
 			return false;
-	return true;
+	return a->has_fastopen == b->has_fastopen && a->fastopen.len == b->fastopen.len &&
+	       memcmp(a->fastopen.bytes, b->fastopen.bytes, a->fastopen.len) == 0;
 }
 
 START_TEST(a_bare_syn_parses_to_its_values)
@@ -141,6 +142,11 @@ static struct tcp_seg random_segment(struct rng *rng)
 	o->sack_permitted = rng_below(rng, 2);
 	o->has_wscale = rng_below(rng, 2);
 	o->wscale = (uint8_t)rng_below(rng, 15);
+	o->has_fastopen = rng_below(rng, 2);
+	if (o->has_fastopen && rng_below(rng, 4)) {
+		o->fastopen.len = (uint8_t)(TCP_FASTOPEN_MIN + 2 * rng_below(rng, 7));
+		fill_random(rng, o->fastopen.bytes, o->fastopen.len);
+	}
 	o->sack_count = (uint8_t)rng_below(rng, TCP_SACK_BLOCKS + 1);
 	for (int i = 0; i < o->sack_count; i++)
 		o->sack[i] = (struct sack_block){{(uint32_t)rng_next(rng)}, {(uint32_t)rng_next(rng)}};
@@ -151,7 +157,8 @@ static struct tcp_seg random_segment(struct rng *rng)
 static uint8_t blocks_that_fit(const struct tcp_options *o)
 {
 	unsigned used = (o->mss ? 4u : 0u) + (o->has_ts ? 12u : o->sack_permitted ? 4u : 0u) + (o->has_wscale ? 4u : 0u);
-	unsigned fit = (40 - used - 4) / 8;
+	unsigned room = 40 - used - (o->has_fastopen ? (2u + o->fastopen.len + 3u) / 4 * 4 : 0);
+	unsigned fit = room < 4 ? 0 : (room - 4) / 8;
 
 	return (uint8_t)(o->sack_count < fit ? o->sack_count : fit);
 }
@@ -281,6 +288,38 @@ START_TEST(known_options_of_a_wrong_length_are_skipped)
 }
 END_TEST
 
+START_TEST(a_fast_open_option_is_read_and_written_alike)	/* RFC 7413 4.1.1 */
+{
+	static const uint8_t cookie[] = {34, 10, 1, 2, 3, 4, 5, 6, 7, 8, 1, 1}, request[] = {34, 2, 1, 1};
+	struct tcp_seg seg;
+	uint8_t p[TCP_HEADER_MAX];
+
+	ck_assert_int_eq(parse_options(cookie, sizeof cookie, &seg), ACCEPT);
+	ck_assert(seg.opt.has_fastopen);
+	ck_assert_uint_eq(seg.opt.fastopen.len, 8);
+	ck_assert_mem_eq(seg.opt.fastopen.bytes, cookie + 2, 8);
+	ck_assert_uint_eq(tcp_header_len(&seg), TCP_HEADER + sizeof cookie);
+	tcp_emit(&seg, p);
+	ck_assert_mem_eq(p + TCP_HEADER, cookie, sizeof cookie);
+	ck_assert_int_eq(parse_options(request, sizeof request, &seg), ACCEPT);
+	ck_assert(seg.opt.has_fastopen && seg.opt.fastopen.len == 0);
+	tcp_emit(&seg, p);
+	ck_assert_mem_eq(p + TCP_HEADER, request, sizeof request);
+}
+END_TEST
+
+START_TEST(a_fast_open_cookie_of_an_impossible_length_is_skipped)	/* RFC 7413 4.1.1: 4 to 16 bytes, an even number */
+{
+	for (uint8_t n = 1; n <= 38; n++) {
+		uint8_t options[40] = {34, (uint8_t)(2 + n)};
+		struct tcp_seg seg;
+
+		ck_assert_int_eq(parse_options(options, 2u + n, &seg), ACCEPT);
+		ck_assert_int_eq(seg.opt.has_fastopen, n >= 4 && n <= 16 && n % 2 == 0);
+	}
+}
+END_TEST
+
 START_TEST(an_option_list_that_does_not_add_up_is_refused)	/* RFC 9293 3.1 (MUST-7) */
 {
 	static const uint8_t zero[] = {2, 0, 5, 180}, one[] = {2, 1, 5, 180}, past[] = {2, 5, 5, 180}, alone[] = {1, 1, 1, 8};
@@ -390,6 +429,8 @@ Suite *suite(void)
 	tcase_add_test(c, port_0_is_refused_on_either_side);
 	tcase_add_test(c, unknown_options_are_skipped);
 	tcase_add_test(c, known_options_of_a_wrong_length_are_skipped);
+	tcase_add_test(c, a_fast_open_option_is_read_and_written_alike);
+	tcase_add_test(c, a_fast_open_cookie_of_an_impossible_length_is_skipped);
 	tcase_add_test(c, an_option_list_that_does_not_add_up_is_refused);
 	tcase_add_test(c, nothing_behind_the_end_of_the_list_counts);
 	tcase_add_test(c, a_window_scale_above_fourteen_is_cut_to_fourteen);
