@@ -34,7 +34,10 @@ static void defaults_of_ip(struct tapir_config *c)
 
 static void defaults_of_tcp(struct tapir_config *c)
 {
-	c->sndbuf = c->rcvbuf = 512 * 1024;
+	c->sndbuf = c->rcvbuf = 128 * 1024;
+	c->sndbuf_max = 4 * 1024 * 1024;
+	c->rcvbuf_max = 6 * 1024 * 1024;
+	c->udp_rcvbuf = 512 * 1024;
 	c->backlog = 1024;
 	c->port_first = 49152;
 	c->port_last = 65535;
@@ -55,6 +58,10 @@ static void defaults_of_tcp(struct tapir_config *c)
 	c->quickacks = 16;
 	c->cork_us = 200 * TAPIR_MS;
 	c->ecn = TAPIR_ECN_IF_ASKED;
+	c->pmtu_wait = true;
+	c->mtu_probing = 1;
+	c->black_hole_rtos = 3;
+	c->base_mss = 1024;
 	c->timestamps = c->sack = c->dsack = c->tlp = c->window_scale = c->nagle = true;
 	c->keepalive_idle_us = 7200 * TAPIR_SEC;
 	c->keepalive_interval_us = 75 * TAPIR_SEC;
@@ -119,6 +126,8 @@ static bool tcp_is_possible(const struct tapir_config *c)
 	const uint32_t most = 1u << 30;		/* RFC 7323 2.3: no window is larger */
 
 	return c->sndbuf >= 1024 && c->sndbuf <= most && c->rcvbuf >= 1024 && c->rcvbuf <= most && c->backlog &&
+	       c->sndbuf_max <= most && c->rcvbuf_max <= most && c->udp_rcvbuf && c->udp_rcvbuf <= most &&
+	       c->mtu_probing <= 2 && c->black_hole_rtos && c->base_mss >= 64 &&
 	       c->port_first && c->port_first <= c->port_last && c->initial_window &&
 	       (unsigned)c->congestion < TAPIR_CC_COUNT && c->isn >= -1 && c->isn <= UINT32_MAX && c->syn_cookies <= 2 &&
 	       c->ecn <= TAPIR_ECN_IF_ASKED && c->cork_us && c->cork_us <= TAPIR_SEC;

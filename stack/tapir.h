@@ -224,7 +224,9 @@ enum tapir_event_kind {
 	TAPIR_EV_CC,		/* cwnd, ssthresh or RTT changed: u.cc */
 	TAPIR_EV_WINDOW,	/* the send window changed: u.window */
 	TAPIR_EV_ECN,		/* marks of congestion arrived, or were answered (RFC 3168 6.1.3): u.ecn */
-	TAPIR_EV_ARP		/* a neighbour's state changed: u.arp */
+	TAPIR_EV_ARP,		/* a neighbour's state changed: u.arp */
+	TAPIR_EV_PMTU,		/* SND.MSS, or what is known of the path's MTU, changed: u.pmtu */
+	TAPIR_EV_BUFFER		/* a buffer's size was tuned: u.buffer */
 };
 struct tapir_event {
 	enum tapir_event_kind kind;
@@ -240,6 +242,9 @@ struct tapir_event {
 		struct { uint32_t wnd, una, nxt; } window;
 		struct { bool on, echo; uint32_t ce_in; } ecn;	/* agreed; ACKs say ECE; segments that came with CE */
 		struct { struct tapir_addr addr; uint8_t mac[6]; bool reachable; } arp;
+		struct { uint16_t mtu, mss, low, high, probe; } pmtu;	/* mtu: of full segments. low, high: the search (RFC 4821
+									 * 7.1), 0: none; probe: the size under way; 0: none */
+		struct { uint32_t sndbuf, rcvbuf, rtt_us; } buffer;	/* rtt_us: the receiver's own measure */
 	} u;
 };
 typedef void (*tapir_probe_fn)(void *ctx, const struct tapir_event *event);	/* must not call into the stack */
@@ -298,10 +303,13 @@ struct tapir_config {
 	uint32_t icmp_rate;		/* ICMP errors a second; default 100 (RFC 1812 4.3.2.8) */
 	uint32_t icmp_burst;		/* and at once; default 20 */
 	usec_t pmtu_timeout_us;		/* a learned path MTU is forgotten after; default 10 min (RFC 1191 6.3) */
-	uint16_t min_pmtu;		/* smaller reports are not believed; default 552 (as Linux min_pmtu) */
+	uint16_t min_pmtu;		/* smaller reports are not believed, smaller segments not tried; default 552 (as Linux) */
 
 	/* sockets */
-	uint32_t sndbuf, rcvbuf;	/* bytes; default 512 KiB each */
+	uint32_t sndbuf, rcvbuf;	/* a stream's, in bytes, to begin with; default 128 KiB each */
+	uint32_t sndbuf_max, rcvbuf_max;	/* and what they grow to by themselves, while the program has set no size with
+					 * TAPIR_SO_SNDBUF or _RCVBUF; default 4 and 6 MiB; at most sndbuf, rcvbuf: they do not */
+	uint32_t udp_rcvbuf;		/* a datagram socket's; default 512 KiB */
 	uint16_t backlog;		/* upper limit of listen()'s backlog: accept queue, and SYN queue; default 1024 */
 	uint16_t port_first, port_last;	/* ephemeral ports; default 49152..65535 (RFC 6056 2.1) */
 
@@ -322,11 +330,19 @@ struct tapir_config {
 					 * sndbuf for each connection (see stack/tcp/orphan.c) */
 	uint16_t initial_window;	/* segments; default 10 (RFC 6928) */
 	enum tapir_cc congestion;	/* default TAPIR_CC_CUBIC; TAPIR_TCP_CONGESTION sets it for one socket */
+	bool pacing;			/* window controllers are paced, too (BBR always is); default no, see pace.c */
 	usec_t delack_us;		/* delayed ACK; 0: acknowledge each segment at once; default 40 ms (RFC 9293 3.8.6.3) */
 	uint16_t quickacks;		/* the first so many segments of a connection are acknowledged at once; default 16 */
 	usec_t cork_us;			/* TCP_CORK holds a short segment at most so long; default 200 ms (as Linux) */
 	uint8_t ecn;			/* RFC 3168 6.1: TAPIR_ECN_OFF; ON: asked for and agreed to; IF_ASKED: the peer must
 					 * ask, the default (as Linux) */
+	bool pmtu_wait;			/* a report that the path carries less than it has carried is believed only after a timeout;
+					 * default yes (RFC 5927 7.2) */
+	uint8_t mtu_probing;		/* against paths that drop large segments in silence (RFC 4821 3; as Linux tcp_mtu_probing):
+					 * 0 nothing; 1, the default, smaller ones after black_hole_rtos, then a search upward;
+					 * 2 each path begins with base_mss and is searched upward */
+	uint8_t black_hole_rtos;	/* timeouts of one full segment in a row; default 3 (RFC 4821 7.7; as Linux tcp_retries1) */
+	uint16_t base_mss;		/* segments that nearly every path carries; default 1024 (RFC 4821 7.2) */
 	uint8_t syn_cookies;		/* RFC 4987 3.6: 0 never (the oldest half-open connection gives way); 1 when the SYN
 					 * queue is full, the default; 2 always. As Linux' tcp_syncookies */
 	uint16_t fastopen;		/* RFC 7413 4: a set of enum tapir_fastopen; default TAPIR_FASTOPEN_CLIENT */
@@ -520,7 +536,7 @@ enum tapir_opt {
 	TAPIR_SO_BROADCAST,		/* may send to broadcast addresses; default 0 */
 	TAPIR_SO_KEEPALIVE,		/* default 0 (RFC 9293 3.8.4 MUST-25) */
 	TAPIR_SO_LINGER,		/* 0: close() resets; -1: the default, close() is graceful. Never blocks */
-	TAPIR_SO_SNDBUF, TAPIR_SO_RCVBUF,	/* bytes */
+	TAPIR_SO_SNDBUF, TAPIR_SO_RCVBUF,	/* bytes; setting one ends its tuning (config.sndbuf_max, rcvbuf_max) */
 	TAPIR_IP_TTL, TAPIR_IP_TOS,
 	TAPIR_TCP_NODELAY,		/* 1: no Nagle (RFC 9293 3.7.4 MUST-17) */
 	TAPIR_TCP_MAXSEG,		/* set, before connect or on a listener: upper limit of the MSS both ways, 88 to 32767, 0: none.
@@ -558,6 +574,8 @@ struct tapir_tcp_info {			/* STATUS (RFC 9293 3.10.6); the names of Linux' tcp_i
 	struct tapir_endpoint local, peer;
 	uint32_t snd_mss, rcv_mss, snd_cwnd, snd_ssthresh, snd_wnd, rcv_wnd, unacked, notsent, rtt_us, rttvar_us, rto_us;
 	uint32_t retransmits, total_retrans, unread;
+	uint32_t pmtu;			/* the largest datagram that segments make */
+	uint32_t rcv_rtt_us, rcv_space;	/* auto-tuning: the receiver's own RTT; the most that was read in one: 0: not measured */
 	uint8_t snd_wscale, rcv_wscale;
 	int soft_error;			/* since the last progress, without ending the connection: what ICMP reported (RFC 1122
 					 * 4.2.3.9), ETIMEDOUT after retries1 retransmissions (RFC 9293 3.8.3 SHLD-9); or 0 */
@@ -567,7 +585,7 @@ struct tapir_tcp_info {			/* STATUS (RFC 9293 3.10.6); the names of Linux' tcp_i
 	enum tapir_ca_state ca_state;	/* what the congestion window is doing; CWR: reduced without a loss */
 	bool syn_data;			/* Fast Open (RFC 7413 4): text on the SYN was taken, or the SYN had a good cookie */
 	uint8_t backoff, probes;	/* doublings of the timeout; window or keep-alive probes without an answer */
-	uint16_t advmss, pmtu;		/* the MSS that we offered; the path's MTU as known */
+	uint16_t advmss;		/* the MSS that we offered */
 	uint32_t ato_us;		/* the delayed ACK's */
 	usec_t last_data_sent_us, last_recv_us;	/* how long ago: text, SYN or FIN left; anything arrived */
 	/* Text since the connection began; bytes_received up to RCV.NXT, bytes_sent with what was sent again. */

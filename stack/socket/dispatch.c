@@ -135,7 +135,7 @@ static bool serve_end(struct turn *u)
 /* There is room again when half of the buffer is free: a program that fills every byte as it comes sends small pieces. */
 static bool serve_drain(struct turn *u)
 {
-	if (!u->s->wants_drain || !stream_can_send(u->s) || tcp_send_room(u->s->u.tcp.conn) < u->s->opt.sndbuf / 2)
+	if (!u->s->wants_drain || !stream_can_send(u->s) || tcp_send_room(u->s->u.tcp.conn) < u->s->u.tcp.conn->sndbuf / 2)
 		return true;
 	u->s->wants_drain = false;
 	return tell(u, u->s->handlers->on_drain);

@@ -49,8 +49,8 @@ static void set(const struct tapir *t, struct socket_options *o, enum tapir_opt 
 	case TAPIR_SO_BROADCAST: o->broadcast = value != 0; break;
 	case TAPIR_SO_KEEPALIVE: o->keepalive = value != 0; break;
 	case TAPIR_SO_LINGER: o->abort_on_close = value == 0; break;
-	case TAPIR_SO_SNDBUF: o->sndbuf = (uint32_t)value; break;
-	case TAPIR_SO_RCVBUF: o->rcvbuf = (uint32_t)value; break;
+	case TAPIR_SO_SNDBUF: o->sndbuf = (uint32_t)value; o->sndbuf_fixed = true; break;
+	case TAPIR_SO_RCVBUF: o->rcvbuf = (uint32_t)value; o->rcvbuf_fixed = true; break;
 	case TAPIR_IP_TTL: o->ttl = (uint8_t)value; break;
 	case TAPIR_IP_TOS: o->tos = (uint8_t)value; break;
 	case TAPIR_TCP_NODELAY: o->nodelay = value != 0; break;
@@ -157,6 +157,17 @@ static bool acks_quickly(const struct tapir *t, const struct socket *s)
 	return s->opt.quickack == QUICKACK_UNSET ? t->cfg.quickacks > 0 : s->opt.quickack;
 }
 
+
+/* Of a connection: as large as it is now. */
+static uint32_t buffer_size(const struct socket *s, enum tapir_opt opt)
+{
+	const struct tcp_conn *c = s->type == TAPIR_SOCK_STREAM ? s->u.tcp.conn : NULL;
+
+	if (opt == TAPIR_SO_SNDBUF)
+		return c ? c->sndbuf : s->opt.sndbuf;
+	return c ? c->rcvbuf : s->opt.rcvbuf;
+}
+
 static int get(const struct tapir *t, struct socket *s, enum tapir_opt opt)
 {
 	const struct socket_options *o = &s->opt;
@@ -170,8 +181,7 @@ static int get(const struct tapir *t, struct socket *s, enum tapir_opt opt)
 	case TAPIR_SO_BROADCAST: return o->broadcast;
 	case TAPIR_SO_KEEPALIVE: return o->keepalive;
 	case TAPIR_SO_LINGER: return o->abort_on_close ? 0 : -1;
-	case TAPIR_SO_SNDBUF: return (int)o->sndbuf;
-	case TAPIR_SO_RCVBUF: return (int)o->rcvbuf;
+	case TAPIR_SO_SNDBUF: case TAPIR_SO_RCVBUF: return (int)buffer_size(s, opt);
 	case TAPIR_IP_TTL: return o->ttl;
 	case TAPIR_IP_TOS: return o->tos;
 	case TAPIR_TCP_NODELAY: return o->nodelay;

@@ -13,8 +13,10 @@ tapir_sd tapir_socket(struct tapir *t, enum tapir_sock_type type)
 	s = socket_new(t, type);
 	if (!s)
 		return TAPIR_ENOMEM;
-	s->opt = (struct socket_options){.sndbuf = t->cfg.sndbuf, .rcvbuf = t->cfg.rcvbuf, .ttl = t->cfg.ttl,
-					 .retries = t->cfg.retries2, .congestion = (uint8_t)t->cfg.congestion, .reuse = true};
+	s->opt = (struct socket_options){.sndbuf = t->cfg.sndbuf,
+					 .rcvbuf = is_stream(s) ? t->cfg.rcvbuf : t->cfg.udp_rcvbuf,
+					 .ttl = t->cfg.ttl, .retries = t->cfg.retries2, .congestion = (uint8_t)t->cfg.congestion,
+					 .reuse = true};
 	if (is_stream(s)) {
 		s->opt.quickack = QUICKACK_UNSET;
 		s->opt.tuning = tcp_tuning_plain(t);

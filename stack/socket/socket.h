@@ -26,6 +26,7 @@ struct socket_list { struct socket *head, *tail; };
 
 struct socket_options {
 	uint32_t sndbuf, rcvbuf;
+	bool sndbuf_fixed, rcvbuf_fixed;	/* the program has set them */
 	uint8_t ttl, tos;
 	uint8_t retries;		/* R2; UINT8_MAX: for ever */
 	uint8_t congestion;		/* enum tapir_cc */

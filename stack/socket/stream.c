@@ -13,6 +13,8 @@ void stream_apply_options(struct tapir *t, struct socket *s)
 
 	l->rcvbuf = s->opt.rcvbuf;
 	l->sndbuf = s->opt.sndbuf;
+	l->rcvbuf_fixed = s->opt.rcvbuf_fixed;
+	l->sndbuf_fixed = s->opt.sndbuf_fixed;
 	l->ttl = s->opt.ttl;
 	l->tos = s->opt.tos;
 	l->retries = s->opt.retries;
@@ -25,8 +27,12 @@ void stream_apply_options(struct tapir *t, struct socket *s)
 	l->fastopen.limit = s->opt.fastopen;
 	if (!c)
 		return;
-	c->rcvbuf = s->opt.rcvbuf;
-	c->sndbuf = s->opt.sndbuf;
+	if (s->opt.rcvbuf_fixed)
+		c->rcvbuf = s->opt.rcvbuf;
+	if (s->opt.sndbuf_fixed)
+		c->sndbuf = s->opt.sndbuf;
+	c->rcvbuf_fixed = s->opt.rcvbuf_fixed;
+	c->sndbuf_fixed = s->opt.sndbuf_fixed;
 	c->ttl = s->opt.ttl;
 	c->tos = s->opt.tos;
 	c->retries = s->opt.retries;

@@ -132,6 +132,7 @@ static bool syn_again(struct tapir *t, struct tcp_conn *c, struct tcp_arrival *a
 	if (a->seg.flags & TCP_ACK) {
 		a->seg.flags &= (uint8_t)~(TCP_SYN | TCP_ECE | TCP_CWR);
 		tcp_seg_skip(&a->seg, 1);
+		a->seg.wnd >>= c->snd.shift;	/* RFC 7323 2.2: a SYN's is not scaled */
 		return true;
 	}
 	c->snd.nxt = c->iss;
@@ -396,6 +397,7 @@ static void take_in_order_text(struct tapir *t, struct tcp_conn *c, struct tcp_a
 		got = tcp_store_in_order(t, c, a);
 	c->rcv.nxt = seq_add(c->rcv.nxt, got);
 	c->rcv.unacked += got;
+	tcp_tune_on_text(t, c, &a->seg);
 	if (c->pieces)
 		filled = tcp_reass_deliver(t, c);
 	if (tcp_wraps(c->irs, before, c->rcv.nxt))

@@ -65,6 +65,8 @@ void tcp_check_all(const struct tapir *t)
 			waiting += c->state == TCP_TIME_WAIT;
 			half_open += c->queue == &t->tcp->syn;
 		}
+	tcp_pmtu_check(t);
+	tcp_tune_check(t);
 	assert(found <= t->tcp->used);	/* the rest is CLOSED, waiting for its owner to let go */
 	assert(waiting == t->tcp->time_wait_count && half_open == t->tcp->syn_count);
 }

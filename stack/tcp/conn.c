@@ -17,7 +17,9 @@ static uint32_t bucket_count(const struct tapir_config *cfg)
 	return n;
 }
 
-static void carve_all(const struct tapir_config *cfg, uintptr_t *at, void *parts[7])
+#define PARTS 9
+
+static void carve_all(const struct tapir_config *cfg, uintptr_t *at, void *parts[PARTS])
 {
 	parts[0] = carve(at, sizeof(struct tcp));
 	parts[1] = carve(at, sizeof(struct tcp_conn) * cfg->max_conns);
@@ -26,12 +28,14 @@ static void carve_all(const struct tapir_config *cfg, uintptr_t *at, void *parts
 	parts[4] = carve(at, tcp_senders_size(cfg));
 	parts[5] = carve(at, tcp_fastopen_size(cfg));
 	parts[6] = carve(at, tcp_tunings_size(cfg));
+	parts[7] = carve(at, tcp_pmtu_size());
+	parts[8] = carve(at, tcp_tune_size(tcp_tune_count(cfg)));
 }
 
 size_t tcp_size(const struct tapir_config *cfg)
 {
 	uintptr_t at = 0;
-	void *parts[7];
+	void *parts[PARTS];
 
 	carve_all(cfg, &at, parts);
 	return at;
@@ -40,7 +44,7 @@ size_t tcp_size(const struct tapir_config *cfg)
 void tcp_init(struct tapir *t, void *mem)
 {
 	uintptr_t at = (uintptr_t)mem;
-	void *parts[7];
+	void *parts[PARTS];
 
 	carve_all(&t->cfg, &at, parts);
 	t->tcp = parts[0];
@@ -57,6 +61,8 @@ void tcp_init(struct tapir *t, void *mem)
 	tcp_senders_init(t, parts[4]);
 	tcp_fastopen_init(t, parts[5]);
 	tcp_tunings_init(t, parts[6]);
+	tcp_pmtu_init(t, parts[7]);
+	tcp_tune_init(t, parts[8], tcp_tune_count(&t->cfg));
 }
 
 void tcp_queue_push(struct tcp_queue *q, struct tcp_conn *c)
@@ -168,6 +174,8 @@ static void detach(struct tapir *t, struct tcp_conn *c)
 {
 	tcp_demux_remove(t, c);
 	tcp_unready(t, c);
+	tcp_pmtu_forget(t, c);
+	tcp_tune_forget(t, c);
 	tcp_fastopen_settle(t, c, false);
 	for (enum tapir_tcp_timer i = 0; i < TAPIR_TIMER_COUNT; i++)
 		tcp_timer_disarm(t, c, i);
@@ -185,7 +193,7 @@ static void detach(struct tapir *t, struct tcp_conn *c)
 void tcp_conn_end(struct tapir *t, struct tcp_conn *c, int error)
 {
 	assert(c->state != TCP_CLOSED);
-	c->error = error;
+	c->error = (int16_t)error;
 	detach(t, c);
 	tcp_set_state(t, c, TCP_CLOSED);
 	if (c->owner)

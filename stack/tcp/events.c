@@ -99,3 +99,33 @@ void tcp_say_window(struct tapir *t, const struct tcp_conn *c)
 	e.u.window.nxt = c->snd.nxt.n;
 	probe(t, &e);
 }
+
+void tcp_say_pmtu(struct tapir *t, const struct tcp_conn *c, const struct tcp_path *p, const char *why)
+{
+	struct tapir_event e;
+
+	if (!t->cfg.probe)
+		return;
+	e = about(t, c, TAPIR_EV_PMTU, why);
+	e.u.pmtu.mtu = (uint16_t)tcp_pmtu(c);
+	e.u.pmtu.mss = c->snd.mss;
+	if (p) {
+		e.u.pmtu.low = p->low;
+		e.u.pmtu.high = p->high;
+		e.u.pmtu.probe = p->prober ? p->size : 0;
+	}
+	probe(t, &e);
+}
+
+void tcp_say_buffer(struct tapir *t, const struct tcp_conn *c, uint32_t rtt_us, const char *why)
+{
+	struct tapir_event e;
+
+	if (!t->cfg.probe)
+		return;
+	e = about(t, c, TAPIR_EV_BUFFER, why);
+	e.u.buffer.sndbuf = c->sndbuf;
+	e.u.buffer.rcvbuf = c->rcvbuf;
+	e.u.buffer.rtt_us = rtt_us;
+	probe(t, &e);
+}

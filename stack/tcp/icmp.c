@@ -4,35 +4,23 @@
 
 #define QUOTE_SEQ_AT 4		/* offset of the sequence number in the quoted header */
 
+static seq_t quoted_seq(const struct ip_error *e) { return seq(get_be32(e->quoted.p + QUOTE_SEQ_AT)); }
+
 static struct tcp_conn *quoted_conn(struct tapir *t, const struct ip_error *e)
 {
 	struct tapir_endpoint local = {e->src, get_be16(e->quoted.p)}, peer = {e->dst, get_be16(e->quoted.p + 2)};
 	struct tcp_conn *c = tcp_demux(t, &local, &peer);
-	seq_t at = seq(get_be32(e->quoted.p + QUOTE_SEQ_AT));
 
-	if (!c || seq_lt(at, c->snd.una) || seq_geq(at, c->snd.max))
+	if (!c || seq_lt(quoted_seq(e), c->snd.una) || seq_geq(quoted_seq(e), c->snd.max))
 		return NULL;	/* RFC 5927 4.1 */
 	return c;
-}
-
-/* RFC 1191 6.4: what was too large is sent again in smaller pieces; it is not a sign of congestion. */
-static void path_mtu_shrank(struct tapir *t, struct tcp_conn *c, uint16_t mtu)
-{
-	uint16_t old = c->snd.mss;
-
-	ip_learn_pmtu(t, &c->peer.addr, mtu);
-	tcp_update_mss(t, c);
-	if (c->snd.mss >= old || tcp_syn_unacked(c))
-		return;
-	tcp_all_is_lost(c, "RFC 1191 6.4: the path MTU is smaller");
-	tcp_ready(t, c);
 }
 
 /* RFC 9293 3.9.1.8 (MUST-47), 3.9.2.2 (MUST-56): the program is woken and finds the error in STATUS; nothing ends.
  * DEVIATES: RFC 1122 4.2.3.9 (hard errors abort) because RFC 5927 5.2 shows that anyone could send one. */
 static void report(struct tapir *t, struct tcp_conn *c, int error)
 {
-	c->soft_error = error;
+	c->soft_error = (int16_t)error;
 	tcp_conn_notify(t, c);
 }
 
@@ -46,7 +34,7 @@ void tcp_error(struct tapir *t, const struct ip_error *e)
 	if (!c)
 		return;
 	if (e->error == TAPIR_EMSGSIZE)
-		path_mtu_shrank(t, c, e->mtu);
+		tcp_pmtu_reported(t, c, e->mtu, quoted_seq(e));
 	else if ((e->hard || e->local) && c->state == TCP_SYN_SENT)
 		tcp_conn_end(t, c, e->error);	/* RFC 5927 5.1: nothing is lost yet */
 	else

@@ -74,8 +74,7 @@ void tcp_take_syn(struct tapir *t, struct tcp_conn *c, struct tcp_listener *l, c
 void tcp_take_syn_options(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg);
 bool tcp_listen_promote(struct tapir *t, struct tcp_conn *c);	/* SYN queue > accept queue; false: it is full */
 void tcp_established(struct tapir *t, struct tcp_conn *c);	/* our SYN is acknowledged: cc, keep-alive */
-void tcp_update_mss(struct tapir *t, struct tcp_conn *c);	/* SND.MSS from the peer's option and the path MTU */
-void tcp_set_shift(const struct tapir *t, struct tcp_conn *c);	/* RCV.WND.SHIFT for c->rcvbuf (RFC 7323 2.3) */
+void tcp_set_shift(const struct tapir *t, struct tcp_conn *c);	/* RCV.WND.SHIFT for all that rcvbuf may be (RFC 7323 2.3) */
 void tcp_enter_time_wait(struct tapir *t, struct tcp_conn *c);
 bool tcp_time_wait_yields(const struct tcp_conn *c, const struct tcp_seg *seg);	/* RFC 6191: to this SYN */
 
@@ -160,6 +159,58 @@ void tcp_frto_begin(struct tcp_conn *c);			/* a timeout, before the phase says s
 void tcp_frto_on_retransmit(struct tcp_sender *s, const struct tcp_sent *r);
 bool tcp_frto_on_ack(struct tcp_conn *c, const struct tcp_delivery *d, bool duplicate);	/* it was spurious */
 bool tcp_frto_holds(struct tapir *t, struct tcp_conn *c);	/* what is lost waits: something new is to leave first */
+
+/* --- pmtu.c --- */
+#define TCP_PATHS 64u
+/* What TCP knows of the way to one host. Sizes are of whole datagrams. */
+struct tcp_path {
+	struct tapir_addr dst;
+	usec_t used_us;			/* latest */
+	usec_t next_us;			/* no probe before */
+	struct tcp_conn *prober;	/* whose probe is under way, text start to end in a datagram of size; NULL: none is */
+	struct tcp_conn *claimant;	/* about whose text at claim_at a router has reported `claimed` (RFC 5927 7.2); NULL */
+	seq_t start, end, claim_at;
+	uint16_t size, claimed;
+	uint16_t low, high;		/* RFC 4821 7.1: low is what segments use, 0 says that this place is free; nothing above
+					 * high is probed. UINT16_MAX: unlimited */
+	uint8_t tries;			/* probes of one size that were lost */
+};
+/* Whether a full segment has arrived since SND.MSS last changed. */
+enum mss_proof { MSS_UNTRIED, MSS_TRIED, MSS_PROVEN };
+size_t tcp_pmtu_size(void);
+void tcp_pmtu_init(struct tapir *t, void *mem);
+uint32_t tcp_pmtu(const struct tcp_conn *c);			/* bytes of the datagram that a full segment makes */
+void tcp_update_mss(struct tapir *t, struct tcp_conn *c);	/* SND.MSS from the peer's option and what the path carries */
+void tcp_pmtu_refresh(struct tapir *t, struct tcp_conn *c);	/* the same, before text is sent: it may also have grown */
+/* A router reports that the text at `at`, which is in flight, was too large for the next link's MTU (RFC 1191 4). */
+void tcp_pmtu_reported(struct tapir *t, struct tcp_conn *c, uint16_t mtu, seq_t at);
+/* How many bytes of text at SND.NXT to send now as one segment that is a probe; 0: none is due; PMTU_WAIT: one is, but usable,
+ * what the windows let go, is too little yet: the next ACK makes room. unsent: text behind SND.NXT. */
+#define PMTU_WAIT UINT32_MAX
+uint32_t tcp_pmtu_probe_len(struct tapir *t, const struct tcp_conn *c, uint32_t unsent, uint32_t usable);
+void tcp_pmtu_sent(struct tapir *t, struct tcp_conn *c, seq_t at, uint32_t len, bool probe);	/* new text has left */
+void tcp_pmtu_on_ack(struct tapir *t, struct tcp_conn *c);	/* SND.UNA has moved */
+/* Records are newly taken for lost, the first of this phase. True: they are a probe's, whose size is to blame: they go again,
+ * but it is no congestion. */
+bool tcp_pmtu_on_loss(struct tapir *t, struct tcp_conn *c);
+void tcp_pmtu_on_rto(struct tapir *t, struct tcp_conn *c);	/* rtt.backoff counts it already; nothing is sent again yet */
+void tcp_pmtu_forget(struct tapir *t, const struct tcp_conn *c);	/* it ends */
+void tcp_pmtu_check(const struct tapir *t);
+
+/* --- autotune.c --- */
+enum tcp_memory { MEMORY_CALM, MEMORY_TIGHT, MEMORY_SHORT };
+enum tcp_memory tcp_memory(const struct tapir *t);		/* how full the pools are: autotune.c says what follows from it */
+uint32_t tcp_tune_count(const struct tapir_config *cfg);
+size_t tcp_tune_size(uint32_t count);
+void tcp_tune_init(struct tapir *t, void *mem, uint32_t count);
+uint32_t tcp_tune_rcvbuf_max(const struct tapir *t, const struct tcp_conn *c);	/* what rcvbuf may ever be: the shift is for it */
+void tcp_tune_on_text(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg);	/* text in order has arrived */
+void tcp_tune_on_read(struct tapir *t, struct tcp_conn *c, uint32_t n);	/* the program has taken n bytes: rcvbuf may change */
+/* An ACK has arrived, before which so much was in flight; or the program sends, flight 0: sndbuf may change. */
+void tcp_tune_sndbuf(struct tapir *t, struct tcp_conn *c, uint32_t flight);
+void tcp_tune_forget(struct tapir *t, struct tcp_conn *c);	/* its measure */
+void tcp_tune_status(const struct tapir *t, const struct tcp_conn *c, struct tapir_tcp_info *info);
+void tcp_tune_check(const struct tapir *t);
 
 /* --- rtt.c --- */
 void tcp_rtt_init(struct tapir *t, struct tcp_conn *c);
@@ -274,5 +325,7 @@ void tcp_say_owed(struct tapir *t, const struct tcp_conn *c, const char *why);
 void tcp_say_cc(struct tapir *t, const struct tcp_conn *c, const char *why);
 void tcp_say_ecn(struct tapir *t, const struct tcp_conn *c, const char *why);
 void tcp_say_window(struct tapir *t, const struct tcp_conn *c);
+void tcp_say_buffer(struct tapir *t, const struct tcp_conn *c, uint32_t rtt_us, const char *why);
+void tcp_say_pmtu(struct tapir *t, const struct tcp_conn *c, const struct tcp_path *p, const char *why);	/* p: may be NULL */
 
 #endif

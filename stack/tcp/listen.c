@@ -7,25 +7,16 @@
 #include "internal.h"
 
 #define TCP_MIN_MSS 48		/* less is an attack on our work per byte, not a path */
-#define IP_TCP_HEADERS (IPV4_HEADER + TCP_HEADER)
 #define TS_OPTION 12		/* bytes of the timestamps option, padded */
 
 static uint32_t syn_queue_limit(const struct tapir *t) { return max_u32(t->cfg.max_conns / 4, 1); }
 
-void tcp_update_mss(struct tapir *t, struct tcp_conn *c)
-{
-	struct ip_route route;
-	uint32_t mss = tcp_mss_limit(c, c->snd.mss_option);
-
-	if (ip_route(t, &c->peer.addr, &route) == 0)
-		mss = min_u32(mss, (uint32_t)route.mtu - IP_TCP_HEADERS);
-	c->snd.mss = (uint16_t)(mss - (c->ts_on ? TS_OPTION : 0));	/* RFC 6691: options come out of the MSS */
-}
-
 void tcp_set_shift(const struct tapir *t, struct tcp_conn *c)
 {
+	uint32_t most = tcp_tune_rcvbuf_max(t, c);
+
 	c->rcv.shift = 0;
-	while (t->cfg.window_scale && c->rcv.shift < 14 && c->rcvbuf >> c->rcv.shift > 65535)
+	while (t->cfg.window_scale && c->rcv.shift < 14 && most >> c->rcv.shift > 65535)
 		c->rcv.shift++;
 }
 
@@ -61,6 +52,8 @@ static void inherit(struct tapir *t, struct tcp_conn *c, const struct tcp_listen
 {
 	c->sndbuf = l->sndbuf;
 	c->rcvbuf = l->rcvbuf;
+	c->sndbuf_fixed = l->sndbuf_fixed;
+	c->rcvbuf_fixed = l->rcvbuf_fixed;
 	c->ttl = l->ttl;
 	c->tos = l->tos;
 	c->retries = l->retries;

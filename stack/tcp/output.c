@@ -16,6 +16,7 @@ struct plan {
 	uint32_t len;			/* text bytes */
 	uint8_t flags;
 	bool tlp;			/* a tail loss probe */
+	bool larger;			/* than SND.MSS, and one segment: pmtu.c's probe */
 	struct tcp_sent *again;		/* what it sends again; NULL: something new, or nothing that counts */
 	const char *why;
 };
@@ -293,6 +294,20 @@ static void restart_after_idle(struct tapir *t, struct tcp_conn *c)
 	tcp_cc_start(t, c, c->snd.mss * (uint32_t)t->cfg.initial_window, idle_us > c->rtt.rto_us ? idle_us : 0);
 }
 
+/* True: text is due, as a probe, or as soon as there is room for one: then p is empty. */
+static bool plan_mtu_probe(struct tapir *t, struct tcp_conn *c, struct plan *p, uint32_t unsent)
+{
+	uint32_t len = tcp_pmtu_probe_len(t, c, unsent, min_u32(send_window_left(c), congestion_window_left(c)));
+
+	if (!len)
+		return false;
+	c->cwnd_limited = true;
+	p->len = len == PMTU_WAIT ? 0 : len;
+	p->larger = p->len > 0;
+	p->why = "RFC 4821 7.5: a probe of a larger path MTU";
+	return true;
+}
+
 static bool plan_text(struct tapir *t, struct tcp_conn *c, struct plan *p)
 {
 	uint32_t unsent;
@@ -304,6 +319,8 @@ static bool plan_text(struct tapir *t, struct tcp_conn *c, struct plan *p)
 		return false;
 	restart_after_idle(t, c);
 	*p = (struct plan){.at = c->snd.max, .flags = TCP_ACK, .why = "RFC 9293 3.8.6.2.1: text within the windows"};
+	if (plan_mtu_probe(t, c, p, unsent))
+		return p->len;
 	p->len = text_to_send(t, c, unsent);
 	c->cwnd_limited = p->len < unsent && congestion_window_left(c) < send_window_left(c);
 	if (fin_fits(c, p) && send_window_left(c) > p->len) {
@@ -456,7 +473,7 @@ static void add_text(const struct tcp_conn *c, struct plan *p, struct tapir_out 
 	p->len = got;
 	/* RFC 9293 3.9.1.2 (MUST-61): the last of what the user has sent. And the last segment of those that the driver cuts a
 	 * large frame into, so that a receiver that gathers segments passes them on at once. */
-	if (seq_eq(seq_add(p->at, got), tcp_fin_seq(c)) || got > segment_text_max(c))
+	if (seq_eq(seq_add(p->at, got), tcp_fin_seq(c)) || (got > segment_text_max(c) && !p->larger))
 		p->flags |= TCP_PSH;
 }
 
@@ -483,7 +500,7 @@ static void emit(struct tapir *t, struct tcp_conn *c, struct plan *p, struct tap
 	out->offload.csum = TAPIR_CSUM_PARTIAL;
 	out->offload.csum_start = 0;
 	out->offload.csum_offset = TCP_CHECKSUM_AT;
-	if (p->len > segment_text_max(c)) {
+	if (p->len > segment_text_max(c) && !p->larger) {
 		out->offload.gso = TAPIR_GSO_TCP4;
 		out->offload.gso_size = (uint16_t)segment_text_max(c);
 		out->offload.hdr_len = header;
@@ -565,9 +582,10 @@ static void sent_sequence(struct tapir *t, struct tcp_conn *c, const struct plan
 		sent_again(t, c, p, len);
 		c->snd.nxt = c->snd.max;
 	} else if (seq_gt(end, c->snd.max)) {
-		c->snd.short_out = p->len % segment_text_max(c) != 0 || (c->snd.short_out && tcp_flight(c) > 0);
+		c->snd.short_out = (p->len % segment_text_max(c) != 0 && !p->larger) || (c->snd.short_out && tcp_flight(c) > 0);
 		tcp_sent_new(t, c, p->at, end);
 		c->snd.nxt = c->snd.max = end;
+		tcp_pmtu_sent(t, c, p->at, p->len, p->larger);
 	} else {
 		c->total_retrans++;
 		if (c->sender)	/* a byte of it into a closed window: a copy of this one is ours */
@@ -633,6 +651,7 @@ static bool tcp_output(struct tapir *t, struct tcp_conn *c, struct tapir_out *ou
 	enum tapir_verdict v;
 	bool new_text;
 
+	tcp_pmtu_refresh(t, c);
 	while (plan_segment(t, c, &p)) {
 		new_text = p.len && seq_geq(p.at, c->snd.max) && c->snd.wnd && !(p.flags & TCP_SYN);
 		p.flags |= tcp_ecn_flags(t, c, p.flags, new_text);

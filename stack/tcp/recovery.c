@@ -287,6 +287,7 @@ static void advance(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *s
 	c->rtt.probes = 0;
 	c->owed.probe = false;
 	tcp_timer_disarm(t, c, TAPIR_TIMER_PERSIST);	/* output arms it again if it must */
+	tcp_pmtu_on_ack(t, c);
 }
 
 /* What was lost, as far as this ACK tells. */
@@ -320,7 +321,7 @@ static void move_phase(struct tapir *t, struct tcp_conn *c, const struct tcp_seg
 		end_phase(t, c);
 	if (tcp_tlp_on_ack(c, seg, d))
 		probe_repaired(t, c, d);
-	if ((s->phase == PHASE_OPEN || s->phase == PHASE_CWR) && s->lost && d->lost)
+	if ((s->phase == PHASE_OPEN || s->phase == PHASE_CWR) && s->lost && d->lost && !tcp_pmtu_on_loss(t, c))
 		begin_phase(t, c, PHASE_RECOVERY, d);
 }
 
@@ -375,6 +376,8 @@ void tcp_on_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg, 
 		tcp_tlp_schedule(t, c);
 	if (d.advanced && seq_eq(c->snd.una, c->snd.max))
 		tcp_sender_idle(t, c);
+	if (d.acked)
+		tcp_tune_sndbuf(t, c, d.prior_flight);
 	if (d.acked)
 		tcp_conn_notify(t, c);
 }
@@ -431,6 +434,7 @@ void tcp_on_rto(struct tapir *t, struct tcp_conn *c)
 	tcp_ready(t, c);
 	if (!s || !s->first)
 		return;
+	tcp_pmtu_on_rto(t, c);
 	tcp_frto_begin(c);
 	if (s->phase != PHASE_LOSS)
 		tcp_undo_begin(t, c);

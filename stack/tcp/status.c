@@ -68,13 +68,6 @@ static enum tapir_ca_state ca_state(const struct tcp_conn *c)
 	return s->dup_acks || s->sacked ? TAPIR_CA_DISORDER : TAPIR_CA_OPEN;
 }
 
-static uint16_t path_mtu(struct tapir *t, const struct tcp_conn *c)
-{
-	struct ip_route route;
-
-	return ip_route(t, &c->peer.addr, &route) ? 0 : route.mtu;
-}
-
 static void count(const struct tapir *t, const struct tcp_conn *c, struct tapir_tcp_info *info)
 {
 	info->bytes_acked = bytes_acked(c);
@@ -94,7 +87,7 @@ void tcp_status(struct tapir *t, const struct tcp_conn *c, struct tapir_tcp_info
 {
 	*info = (struct tapir_tcp_info){
 		.state = (enum tapir_tcp_state)c->state, .local = c->local, .peer = c->peer, .ca_state = ca_state(c),
-		.snd_mss = c->snd.mss, .rcv_mss = c->rcv.mss, .advmss = c->rcv.mss_offered, .pmtu = path_mtu(t, c),
+		.snd_mss = c->snd.mss, .rcv_mss = c->rcv.mss, .advmss = c->rcv.mss_offered, .pmtu = tcp_pmtu(c),
 		.snd_cwnd = c->cc.cwnd, .snd_ssthresh = c->cc.ssthresh, .snd_wnd = c->snd.wnd, .rcv_wnd = tcp_rcv_wnd(c),
 		.unacked = seq_sub(c->snd.max, c->snd.una), .notsent = c->tx.bytes - text_sent(c), .rtt_us = c->rtt.srtt_us,
 		.rttvar_us = c->rtt.rttvar_us, .rto_us = c->rtt.rto_us, .ato_us = (uint32_t)t->cfg.delack_us,
@@ -106,4 +99,5 @@ void tcp_status(struct tapir *t, const struct tcp_conn *c, struct tapir_tcp_info
 		.syn_data = c->fastopen == FASTOPEN_DONE || c->fastopen == FASTOPEN_EARLY,
 	};
 	count(t, c, info);
+	tcp_tune_status(t, c, info);
 }

@@ -41,6 +41,7 @@ struct tcp_listener {
 	struct tcp_queue accept;		/* established, waiting for accept(), oldest first */
 	uint16_t accepted, backlog;		/* how many wait, and how many may */
 	uint32_t rcvbuf, sndbuf;		/* for its connections, as the following */
+	bool rcvbuf_fixed, sndbuf_fixed;
 	uint8_t ttl, tos, retries, congestion;
 	bool nodelay, keepalive, cork;
 	uint8_t defer;				/* TCP_DEFER_ACCEPT: timeouts to wait for text; 0: none */
@@ -95,8 +96,8 @@ struct tcp_conn {
 
 	struct tapir_endpoint local, peer;
 	enum tcp_state state;			/* only tcp_set_state() writes it */
-	int error;				/* why it ended, for the user; 0: it did not, or as it should */
-	int soft_error;				/* what ICMP (RFC 1122 4.2.3.9) or R1 (RFC 9293 3.8.3) said since a new ACK */
+	int16_t error;				/* why it ended, for the user; 0: it did not, or as it should */
+	int16_t soft_error;			/* what ICMP (RFC 1122 4.2.3.9) or R1 (RFC 9293 3.8.3) said since a new ACK */
 
 	seq_t iss, irs;
 	struct {
@@ -126,6 +127,7 @@ struct tcp_conn {
 	bool active : 1;			/* OPEN was active: a RST in SYN-RECEIVED is a refusal, not a return to LISTEN */
 	bool ts_on : 1, sack_on : 1, ws_on : 1;	/* agreed in the handshake */
 	bool nodelay : 1, keepalive : 1, rcv_shutdown : 1;
+	bool rcvbuf_fixed : 1, sndbuf_fixed : 1;	/* set by the program: autotune.c leaves them alone */
 	bool urgent : 1;			/* urgent text lies ahead of what the user has consumed */
 	bool is_ready : 1;			/* in the ready list */
 	bool cork : 1, uncorked : 1;		/* TCP_CORK; but what is queued now goes (cork.c) */
@@ -134,7 +136,8 @@ struct tcp_conn {
 	uint8_t ttl, tos, retries;		/* retries: R2 (RFC 9293 3.8.3); UINT8_MAX: for ever */
 	uint8_t fastopen;			/* enum tcp_fastopen */
 	uint8_t ecn;				/* set of enum tcp_ecn (ecn.c) */
-	uint16_t piece_count;			/* in pieces */
+	uint8_t mss_proof;			/* pmtu.c: enum mss_proof; if MSS_TRIED, mss_proof_at is the end of that segment */
+	seq_t mss_proof_at;
 	seq_t ecn_recover;			/* SND.MAX at the last reduction, with ECN_REDUCED */
 	struct tcp_tuning *tuning;		/* never NULL; as one of its users */
 	struct tcp_owed owed;
@@ -142,6 +145,8 @@ struct tcp_conn {
 	struct stream tx;			/* SND.UNA on: unacknowledged, then unsent */
 	struct stream rx;			/* in order, unread */
 	struct tcp_piece *pieces;		/* out of order, by sequence number */
+	uint16_t piece_count;
+	uint16_t tuner;				/* autotune.c: its number, from 1; 0: none */
 	uint32_t sndbuf, rcvbuf;
 	uint32_t segs_in, ce_in;		/* segments that arrived, as on the wire; of these with text marked CE */
 	uint32_t challenged_ms;			/* challenge.c: when a challenge ACK was last owed; 0: never */
@@ -174,6 +179,9 @@ struct tcp {
 	struct tcp_conn *ready, *ready_last;	/* who may have something to send, served in turn */
 	struct tcp_piece *free_pieces;
 	struct { struct tcp_tuning plain, *free, **buckets; uint32_t mask, used; } tunings;	/* tuning.c */
+	struct tcp_path *paths;			/* pmtu.c */
+	uint32_t path_count;			/* of them in use */
+	struct tcp_tuners { struct tcp_tuner *all, *free, *oldest, *newest; uint32_t count; } tuners;	/* autotune.c */
 	struct {
 		struct tcp_sender *free, *idle, *idle_last;
 		struct tcp_sent *free_sent;

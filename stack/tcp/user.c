@@ -85,9 +85,12 @@ static int may_send(const struct tcp_conn *c)
 
 int64_t tcp_send(struct tapir *t, struct tcp_conn *c, const void *buf, size_t n)
 {
-	int error = may_send(c);
-	uint32_t taken, room = tcp_send_room(c);
+	uint32_t taken, room;
+	int error;
 
+	tcp_tune_sndbuf(t, c, 0);
+	room = tcp_send_room(c);
+	error = may_send(c);
 	if (error)
 		return error;
 	tcp_note_app_limit(c);
@@ -103,9 +106,11 @@ int64_t tcp_send(struct tapir *t, struct tcp_conn *c, const void *buf, size_t n)
 
 int64_t tcp_send_borrowed(struct tapir *t, struct tcp_conn *c, struct tapir_frame *borrowed)
 {
-	int error = may_send(c);
 	uint32_t n = borrowed->len;
+	int error;
 
+	tcp_tune_sndbuf(t, c, 0);
+	error = may_send(c);
 	if (error)
 		return error;
 	if (n > tcp_send_room(c) && c->tx.bytes)
@@ -166,6 +171,7 @@ static bool window_update_is_due(const struct tcp_conn *c)
 void tcp_receive_consume(struct tapir *t, struct tcp_conn *c, uint32_t n)
 {
 	stream_consume(&c->rx, &t->frames, n);
+	tcp_tune_on_read(t, c, n);
 	if (c->urgent && seq_leq(c->rcv.up, seq(c->rcv.nxt.n - c->rx.bytes)))
 		c->urgent = false;		/* everything up to RCV.UP is consumed: the end of urgent mode */
 	switch (c->state) {

@@ -384,6 +384,23 @@ START_TEST(an_old_duplicate_moves_nothing)
 }
 END_TEST
 
+/* RFC 7323 2.2: the window of a SYN is not shifted, also where SYNs crossed and the SYN-ACK opens the connection: taken for more
+ * than it says it would be overrun. (Less by what a shift cannot say, until the next segment.) */
+START_TEST(the_window_of_a_syn_ack_is_not_shifted_where_syns_crossed)
+{
+	struct peer p;
+
+	peer_config()->window_scale = true;
+	p = syn_sent(_i);
+	peer_sends(&p, "S 0:0(0) win 5000 <mss 1460,wscale 7>");
+	peer_expects(&p, "S. 0:0(0) ack 1");
+	peer_sends(&p, "S. 0:0(0) ack 1 win 5000 <mss 1460,wscale 7>");
+	ck_assert_state(&p, TAPIR_TCP_ESTABLISHED);
+	ck_assert_uint_eq(peer_info(&p).snd_wnd, 5000 >> 7 << 7);
+	peer_ignores_all(&p);
+}
+END_TEST
+
 Suite *suite(void)
 {
 	return peer_suite("7323", (const TTest *[]){
@@ -409,6 +426,7 @@ Suite *suite(void)
 		a_reset_is_not_subject_to_paws,
 		after_24_days_of_silence_any_timestamp_is_taken,
 		an_old_duplicate_moves_nothing,
+		the_window_of_a_syn_ack_is_not_shifted_where_syns_crossed,
 		NULL
 	});
 }

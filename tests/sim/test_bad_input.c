@@ -87,6 +87,7 @@ static void begin(void)
 
 	config->isn = ISS_US;
 	config->max_sockets = SOCKETS;
+	config->mtu_probing = 0;
 	t = host_begin();
 	sd_count = 0;
 	hears_arp_of_neighbour();
@@ -379,20 +380,21 @@ static void no_route(void)
 }
 
 /* The path shrinks, as an error about one connection says; another has a full segment ready. */
+/* A full segment waits for the answer to ARP, which a suspect route has asked for, when a router reports a smaller path MTU. */
 static void needs_fragment(void)
 {
 	static const uint8_t text[1460];
-	tapir_sd other = connection(9001, listener);
 	struct said s = {.at_us = 0};
 
 	ck_assert_result(tapir_send(t, conn, text, sizeof text), (int64_t)sizeof text);
 	while (host_says(&s) && s.datagram.n < 1000)
 		;
 	ck_assert_uint_eq(s.datagram.n, 1500);
+	host_waits(6500 * TAPIR_MS);
 	last = host_hears_error(NEIGHBOUR_IP, &(struct icmp_header){.type = ICMP_UNREACHABLE,
 				.code = ICMP_FRAGMENTATION_NEEDED, .seq = 600}, span_first(s.datagram, 40));
 	ck_assert_verdict_eq(last, ACCEPT);
-	ck_assert_result(tapir_send(t, other, text, sizeof text), (int64_t)sizeof text);
+	hears_arp_of_neighbour();
 	host_says_all();
 }
 

@@ -13,6 +13,12 @@ static void *memory[2];
 static struct tapir_config configs[2];
 static bool (*lose_frame)(int from, struct span frame), (*mark_frame)(int from, struct span frame);
 
+/* What a long line holds: frames from one end, in order, with the time when they arrive. */
+struct flying { struct flying *next; usec_t due_us; uint32_t n; uint8_t bytes[]; };
+static struct { struct flying *first, **last; usec_t free_us; } lines[2];
+static struct pair_line line_config;
+static bool line_is_long;
+
 struct tapir_config *pair_config(int who) { return &configs[who]; }
 
 void pair_reset_config(void)
@@ -29,7 +35,8 @@ void pair_reset_config(void)
 		c->max_conns = 64;
 		c->small_frames = 512;
 		c->large_frames = 16;
-		c->sndbuf = c->rcvbuf = 65535;
+		c->sndbuf = c->rcvbuf = c->udp_rcvbuf = 65535;
+		c->sndbuf_max = c->rcvbuf_max = 0;
 		c->delack_us = 0;
 	}
 }
@@ -37,6 +44,7 @@ void pair_reset_config(void)
 void pair_begin(void)
 {
 	lose_frame = mark_frame = NULL;
+	line_is_long = false;
 	for (int who = 0; who < 2; who++) {
 		size_t n = tapir_size(&configs[who]);
 
@@ -71,29 +79,86 @@ static void set_ce(uint8_t *ip)
 	ip[11] = (uint8_t)sum;
 }
 
-/* One frame from `from` to the other; false: it has none. */
+/* ---- a long line ----------------------------------------------------------------------------------------------- */
+
+void pair_line(const struct pair_line *line)
+{
+	line_is_long = true;
+	line_config = *line;
+	for (int from = 0; from < 2; from++) {
+		lines[from].last = &lines[from].first;
+		lines[from].free_us = 0;
+	}
+}
+
+static void fly(int from, struct span frame)
+{
+	usec_t now = tapir_now(pair[from]), starts = lines[from].free_us > now ? lines[from].free_us : now;
+	struct flying *f;
+
+	if ((starts - now) * line_config.rate_bps / 8 / TAPIR_SEC > line_config.queue_bytes)
+		return;			/* the queue is full: lost */
+	lines[from].free_us = starts + frame.n * 8 * TAPIR_SEC / line_config.rate_bps;
+	f = malloc(sizeof *f + frame.n);
+	ck_assert_ptr_nonnull(f);
+	*f = (struct flying){.due_us = lines[from].free_us + line_config.delay_us, .n = (uint32_t)frame.n};
+	memcpy(f->bytes, frame.p, frame.n);
+	*lines[from].last = f;
+	lines[from].last = &f->next;
+}
+
+static void arrive(int at, struct span frame)
+{
+	struct tapir_frame *f = tapir_frame_get(pair[at]);
+
+	if (!f)
+		return;			/* its pools are empty: lost */
+	ck_assert_uint_le(frame.n, f->room);
+	memcpy(f->data, frame.p, frame.n);
+	f->len = (uint32_t)frame.n;
+	tapir_input(pair[at], f);
+	if (!line_is_long)
+		tcp_check_all(pair[at]);
+}
+
+/* One frame that has come to the end of its line, if it is long; false: none has. */
+static bool land_one(int from)
+{
+	struct flying *f = line_is_long ? lines[from].first : NULL;
+
+	if (!f || f->due_us > tapir_now(pair[!from]))
+		return false;
+	lines[from].first = f->next;
+	if (!f->next)
+		lines[from].last = &lines[from].first;
+	arrive(!from, (struct span){f->bytes, f->n});
+	free(f);
+	return true;
+}
+
+static usec_t next_landing(int from)
+{
+	return line_is_long && lines[from].first ? lines[from].first->due_us : USEC_NEVER;
+}
+
+/* One frame from `from` to the other, or on its way; false: it has none. */
 static bool carry_one(int from)
 {
 	static uint8_t bytes[70000];
-	struct tapir_frame *f;
 	struct tapir_out out;
 
 	if (!tapir_output(pair[from], &out))
-		return false;
+		return land_one(from);
 	ck_assert_uint_le(out.len, sizeof bytes);
 	tapir_out_copy(&out, bytes, false);
 	if (lose_frame && lose_frame(from, (struct span){bytes, out.len}))
 		return true;
 	if (mark_frame && mark_frame(from, (struct span){bytes, out.len}))
 		set_ce(bytes);
-	f = tapir_frame_get(pair[!from]);
-	if (!f)
-		return true;		/* its pools are empty: lost */
-	ck_assert_uint_le(out.len, f->room);
-	memcpy(f->data, bytes, out.len);
-	f->len = out.len;
-	tapir_input(pair[!from], f);
-	tcp_check_all(pair[!from]);
+	if (line_is_long)
+		fly(from, (struct span){bytes, out.len});
+	else
+		arrive(!from, (struct span){bytes, out.len});
 	return true;
 }
 
@@ -120,6 +185,7 @@ void pair_pass(usec_t us)
 	for (int rounds = 0; due < until; rounds++) {
 		ck_assert_int_lt(rounds, ROUNDS_MAX);
 		due = earlier(until, earlier(tapir_deadline(pair[A]), tapir_deadline(pair[B])));
+		due = earlier(due, earlier(next_landing(A), next_landing(B)));
 		tapir_tick(pair[A], due);
 		tapir_tick(pair[B], due);
 		pair_carry();
@@ -145,7 +211,8 @@ void pair_end(void)
 	if (!pair[A])
 		return;
 	pair_carry();
-	for (int i = 0; i < 1000 && (tapir_deadline(pair[A]) & tapir_deadline(pair[B])) != USEC_NEVER; i++)
+	for (int i = 0; i < 1000 && (tapir_deadline(pair[A]) & tapir_deadline(pair[B]) & next_landing(A) & next_landing(B)) !=
+	     USEC_NEVER; i++)
 		pair_pass(60 * TAPIR_SEC);
 	for (int who = 0; who < 2; who++) {
 		check_empty(who);

@@ -1,6 +1,6 @@
 /* pair_of_stacks.h: two stacks in one process, 10.0.0.1 and 10.0.0.2, joined by a perfect in-memory link, in virtual time.
- * For tests of what programs see: sockets, events, whole connections. The link loses nothing and takes no time, but the test
- * may drop frames, or keep all of them until later.
+ * For tests of what programs see: sockets, events, whole connections. The link loses nothing and takes no time, unless the test
+ * drops frames (pair_lose) or makes it long (pair_line).
  *
  * pair_end closes nothing: the test does; it runs time until nothing is armed and checks that both stacks gave everything
  * back. */
@@ -31,6 +31,11 @@ void pair_lose(bool (*lose)(int from, struct span frame));
 bool pair_lose_all(int from, struct span frame);
 /* True: a router on the way marks the frame CE (RFC 3168 5), which is the test's to justify. NULL: none is. */
 void pair_mark(bool (*mark)(int from, struct span frame));
+
+/* From now on each direction takes delay_us, and passes rate_bps bits a second after a queue of queue_bytes, drop-tail. Until
+ * pair_end. */
+struct pair_line { usec_t delay_us; uint64_t rate_bps; uint32_t queue_bytes; };
+void pair_line(const struct pair_line *line);
 
 struct tapir_endpoint pair_endpoint(int who, uint16_t port);
 /* A listening socket of B, and a connection from A to it, accepted: sd[A] and sd[B]. */

@@ -84,7 +84,9 @@ static void default_config(void)
 	config.max_conns = 16;
 	config.small_frames = 512;
 	config.large_frames = 8;
-	config.sndbuf = config.rcvbuf = 65535;
+	config.sndbuf = config.rcvbuf = config.udp_rcvbuf = 65535;
+	config.sndbuf_max = config.rcvbuf_max = 0;
+	config.mtu_probing = 0;
 	config.delack_us = 0;
 	config.timestamps = config.sack = config.window_scale = false;
 	config.challenge_interval_us = 0;

@@ -63,8 +63,8 @@ struct peer {			/* one peer's end of one connection; a value, but only one copy 
 };
 
 /* The configuration of the next stack. Each test finds the harness' own: timestamps, SACK and window scale off, ACKs
- * at once (delack_us 0), challenge ACKs as often as drawn, buffers of 65535 bytes, MSS 1460, the rest default. Change it
- * before the first helper. */
+ * at once (delack_us 0), challenge ACKs as often as drawn, buffers of 65535 bytes that are not tuned, mtu_probing 0, MSS 1460,
+ * the rest default. Change it before the first helper. */
 struct tapir_config *peer_config(void);
 
 /* --- a new stack, and a connection in one of the eleven states. run is the test's _i --- */

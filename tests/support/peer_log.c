@@ -19,7 +19,7 @@ static struct {
 	const char *why;			/* of the last segment that the stack made */
 	struct arrow arrows[ARROWS];
 	uint32_t arrow_count;
-	uint32_t events[TAPIR_EV_ARP + 1];
+	uint32_t events[TAPIR_EV_BUFFER + 1];
 	char transcript[TRANSCRIPT];
 	size_t transcript_len;
 } heard;

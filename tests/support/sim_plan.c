@@ -261,6 +261,8 @@ void sim_plan_make(struct sim_plan *p, uint64_t seed)
 	for (int i = 0; i < p->count; i++)
 		sim_plan_conn(p, &r, i);
 	plan_again(p, &r);
+	for (int node = 0; node < 2; node++)
+		p->cfg[node].mtu_probing = (uint8_t)sim_below(&r, 3);
 }
 
 /* --- for people --- */

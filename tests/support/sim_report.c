@@ -125,7 +125,7 @@ void sim_print_event(void *ctx, const struct tapir_event *e)
 {
 	(void)ctx;
 	if (e->kind != TAPIR_EV_VERDICT && e->kind != TAPIR_EV_SEGMENT_IN && e->kind != TAPIR_EV_TIMER_ARMED &&
-	    e->kind != TAPIR_EV_WINDOW && e->kind != TAPIR_EV_ARP)
+	    e->kind != TAPIR_EV_WINDOW && e->kind != TAPIR_EV_ARP && e->kind != TAPIR_EV_BUFFER)
 		fprintf(stderr, "%19s.%u port %u: ", "", e->local.addr.b[15], e->local.port);
 	switch (e->kind) {
 	case TAPIR_EV_STATE:
@@ -140,7 +140,12 @@ void sim_print_event(void *ctx, const struct tapir_event *e)
 	case TAPIR_EV_CC:
 		fprintf(stderr, "cwnd %u ssthresh %u rto %u us: %s\n", e->u.cc.cwnd, e->u.cc.ssthresh, e->u.cc.rto_us, e->why);
 		break;
+	case TAPIR_EV_PMTU:
+		fprintf(stderr, "mss %u path %u..%u probe %u: %s\n", e->u.pmtu.mss, e->u.pmtu.low, e->u.pmtu.high, e->u.pmtu.probe,
+			e->why);
+		break;
 	case TAPIR_EV_VERDICT: case TAPIR_EV_SEGMENT_IN: case TAPIR_EV_TIMER_ARMED: case TAPIR_EV_WINDOW: case TAPIR_EV_ARP:
+	case TAPIR_EV_BUFFER:
 		break;
 	}
 }

@@ -40,6 +40,8 @@ static void begin_node(int i)
 	c.seed[0] = 7;
 	c.seed[1] = (uint64_t)i;
 	c.mtu = nodes[i].d->mtu;
+	c.sndbuf = c.rcvbuf = 512 * 1024;
+	c.sndbuf_max = c.rcvbuf_max = 0;
 	nodes[i].mem = aligned_alloc(64, (tapir_size(&c) + 63) / 64 * 64);
 	ck_assert_ptr_nonnull(nodes[i].mem);
 	nodes[i].t = tapir_init(nodes[i].mem, &c, now_us);

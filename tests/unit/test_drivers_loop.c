@@ -24,6 +24,8 @@ static void configure(struct tapir_config *c, uint8_t host)
 	c->max_sockets = 16;
 	c->max_conns = 16;
 	c->msl_us = 10 * TAPIR_MS;
+	c->sndbuf = c->rcvbuf = 512 * 1024;	/* the echo below sends back all that it is shown */
+	c->sndbuf_max = c->rcvbuf_max = 0;
 	c->seed[0] = host;
 }
 
