@@ -44,6 +44,16 @@ static bool echo_is_older(const struct tcp_conn *c, const struct tcp_seg *seg, c
 	       seg->opt.ts_ecr && (int32_t)(seg->opt.ts_ecr - s->undo.retrans_ts) < 0;
 }
 
+/* RFC 3708 3 A.4: it was sent once, and came twice. */
+static void look_for_copies(struct tcp_conn *c, const struct tcp_seg *seg, const struct tcp_delivery *d)
+{
+	struct tcp_sender *s = c->sender;
+
+	if (seq_lt(s->undo.high, seq(c->snd.una.n - FOLLOWS)))
+		s->undo.high = seq(c->snd.una.n - FOLLOWS);
+	s->undo.copies |= d->dsack && seq_gt(seg->opt.sack[0].end, s->undo.high);
+}
+
 /* RFC 3708 3: in bytes, as one DSACK may report several segments. */
 static bool all_were_duplicates(const struct tcp_conn *c, const struct tcp_seg *seg, const struct tcp_delivery *d)
 {
@@ -51,12 +61,7 @@ static bool all_were_duplicates(const struct tcp_conn *c, const struct tcp_seg *
 	const struct sack_block *b = seg->opt.sack;
 	uint32_t before = s->undo.retrans;
 
-	if (seq_lt(s->undo.high, seq(c->snd.una.n - FOLLOWS)))
-		s->undo.high = seq(c->snd.una.n - FOLLOWS);
-	if (!d->dsack)
-		return false;
-	s->undo.copies |= seq_gt(b->end, s->undo.high);		/* A.4: it was sent once; the network makes copies */
-	if (seq_leq(b->end, s->undo.marker))
+	if (!d->dsack || seq_leq(b->end, s->undo.marker))
 		return false;
 	if (!s->sacked && seq_eq(b->start, d->prior_una))	/* A.1: a whole window of ACKs was lost instead */
 		s->undo.dsack = false;
@@ -105,10 +110,13 @@ static void avoid_burst(struct tapir *t, struct tcp_conn *c, uint32_t cwnd_now, 
 const char *tcp_undo_on_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg, const struct tcp_delivery *d)
 {
 	struct tcp_sender *s = c->sender;
-	const char *why = s->undo.possible ? proof(c, seg, d) : NULL;
-	bool late = s->undo.possible && echo_is_older(c, seg, d);
 	uint32_t cwnd = c->cc.cwnd;
+	const char *why;
+	bool late;
 
+	look_for_copies(c, seg, d);
+	why = s->undo.possible ? proof(c, seg, d) : NULL;
+	late = s->undo.possible && echo_is_older(c, seg, d);
 	if (!why)
 		return NULL;
 	if (late && s->phase == PHASE_RECOVERY)		/* it was overtaken: RFC 8985 6.2 step 3 cannot see that */

@@ -30,7 +30,7 @@ bool window_start(struct cc *cc, const struct cc_sample *s, usec_t idle_us)
 }
 
 /* What is SACKed counts when SND.UNA comes by: RFC 5681 3.2 step 1 wants no window moved by a duplicate ACK, and reordering
- * should not cost growth.
+ * should not cost growth. What an ACK with ECE acknowledges is worth nothing, in slow start after a timeout, too (RFC 3168 6.1.2).
  * DEVIATES: RFC 5681 3.1 (SMSS for each ACK at most), RFC 3465 2.2 (two of them) and RFC 9406 4.3 (eight, without pacing)
  * because one ACK of a receiver with large receive offload covers tens of segments. */
 uint32_t window_credit(uint32_t *held, const struct cc_sample *s)
@@ -39,7 +39,7 @@ uint32_t window_credit(uint32_t *held, const struct cc_sample *s)
 	uint32_t credit = (uint32_t)min_usec(waiting, s->acked);
 
 	*held = (uint32_t)min_usec(waiting - credit, CC_WINDOW_MAX);
-	return credit;
+	return s->ece ? 0 : credit;
 }
 
 uint32_t window_slow_start(struct cc *cc, uint32_t credit)

@@ -598,7 +598,7 @@ START_TEST(a_reduction_that_is_taken_back_is_not_told)
 	ck_assert_int_eq(peer_info(&p).ca_state, TAPIR_CA_OPEN);
 	user_sends(&p, 10);
 	peer_expects(&p, "[ect0] P. %u:%u(10) ack 1", 1 + 6 * 1448, 11 + 6 * 1448);
-	peer_sends(&p, ". 1:1(0) ack %u", 11 + 6 * 1448);
+	peer_sends(&p, ". 1:1(0) ack %u <nop,nop,TS val 102 ecr 0>", 11 + 6 * 1448);
 }
 END_TEST
 

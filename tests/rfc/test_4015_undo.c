@@ -122,9 +122,9 @@ START_TEST(an_undo_makes_no_burst)
 	peer_advance(&p, peer_info(&p).rto_us);
 	expects_segments(&p, 11, 1);
 	acks_with(&p, 31, "", echo);
-	ck_cwnd(&p, 10);
+	ck_cwnd(&p, 10 + 1);			/* and what was sent again has been delivered */
 	ck_assert_uint_ge(peer_info(&p).snd_ssthresh, 20 * MSS);
-	expects_segments(&p, 31, 10);
+	expects_segments(&p, 31, 11);
 }
 END_TEST
 
@@ -238,7 +238,6 @@ END_TEST
 /* RFC 3708 3 A.4: a DSACK for what never went again shows that the network makes copies: then DSACKs prove nothing any more. */
 START_TEST(on_a_path_that_makes_copies_dsacks_undo_nothing)
 {
-	uint32_t echo;
 	struct peer p = flying(_i, 3);
 
 	peer_ignores_all(&p);
@@ -257,7 +256,6 @@ START_TEST(on_a_path_that_makes_copies_dsacks_undo_nothing)
 	dsacks(&p, 14, 4, 5);
 	peer_ignores_all(&p);
 	ck_ssthresh(&p, 5);
-	(void)echo;
 }
 END_TEST
 

@@ -224,10 +224,12 @@ START_TEST(maxseg_of_a_listener_is_in_its_syn_acks)
 	ck_assert_error(tapir_bind(p.t, p.listener, &local), 0);
 	ck_assert_error(tapir_setsockopt(p.t, p.listener, TAPIR_TCP_MAXSEG, 600), 0);
 	ck_assert_error(tapir_listen(p.t, p.listener, 5), 0);
-	ck_assert_error(tapir_setsockopt(p.t, p.listener, TAPIR_TCP_MAXSEG, 700), TAPIR_EISCONN);
 	peer_sends(&p, "S 0:0(0) <mss 1460>");
 	peer_expects(&p, "S. 0:0(0) ack 1 <mss 600>");
 	peer_sends(&p, ". 1:1(0) ack 1");
+	user_accepts(&p);
+	ck_assert_error(tapir_setsockopt(p.t, p.listener, TAPIR_TCP_MAXSEG, 700), 0);
+	ck_assert_int_eq(get(&p, TAPIR_TCP_MAXSEG), 600);		/* that one has agreed already */
 	tapir_close(p.t, p.listener);
 	peer_ignores_all(&p);
 }

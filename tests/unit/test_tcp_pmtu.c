@@ -41,6 +41,7 @@ static struct tcp_conn *to_host(uint32_t i)
 	conn.snd.nxt = conn.snd.max = seq(3000);
 	conn.snd.mss_option = 1460;
 	conn.cc.ops = &cc_newreno;
+	conn.tuning = tcp_tuning_plain(t);
 	conn.tx.bytes = 2999;
 	tcp_update_mss(t, &conn);
 	return &conn;
