@@ -7,7 +7,7 @@
  * but for SYN-SENT's segment, which enters at the sixth step already ESTABLISHED. */
 #include "internal.h"
 
-#define PAWS_IDLE_US (24 * 24 * 3600 * TAPIR_SEC)	/* RFC 7323 5.5: after 24 days TS.Recent says nothing */
+#define PAWS_IDLE_S (24 * 24 * 3600)	/* RFC 7323 5.5: after 24 days TS.Recent says nothing */
 
 static bool drop(struct tcp_arrival *a, enum tapir_verdict v)
 {
@@ -19,7 +19,7 @@ static bool drop(struct tcp_arrival *a, enum tapir_verdict v)
 static bool paws_rejects(const struct tapir *t, const struct tcp_conn *c, const struct tcp_seg *seg)
 {
 	return c->ts_on && seg->opt.has_ts && (int32_t)(seg->opt.ts_val - c->ts.recent) < 0 &&
-	       t->now_us - c->ts.recent_us < PAWS_IDLE_US;
+	       tcp_seconds(t) - c->ts.recent_s < PAWS_IDLE_S;
 }
 
 static bool check_timestamp(struct tapir *t, struct tcp_conn *c, struct tcp_arrival *a)
@@ -120,7 +120,7 @@ static void update_ts_recent(struct tapir *t, struct tcp_conn *c, const struct t
 	if (!c->ts_on || !seg->opt.has_ts || seq_gt(seg->seq, c->last_ack_sent))
 		return;
 	c->ts.recent = seg->opt.ts_val;
-	c->ts.recent_us = t->now_us;
+	c->ts.recent_s = tcp_seconds(t);
 }
 
 /* The SYN that brought us here, once more. With an ACK of ours it is figure 7's <SYN,ACK>: what remains without the SYN is

@@ -218,6 +218,7 @@ void tcp_rtt_sample(struct tapir *t, struct tcp_conn *c, uint32_t rtt_us);
 /* An ACK of something new; rtt_us: of what it delivered, or CC_NONE. */
 void tcp_rtt_on_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg, uint32_t rtt_us);
 uint32_t tcp_ts_now(const struct tapir *t, const struct tcp_conn *c);	/* TSval: milliseconds and the offset */
+static inline uint32_t tcp_seconds(const struct tapir *t) { return (uint32_t)(t->now_us / TAPIR_SEC); }	/* for ages of days */
 
 /* --- reass.c --- */
 /* Text and FIN beyond RCV.NXT are kept. ACCEPT, or the reason why not. */

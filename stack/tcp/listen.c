@@ -35,7 +35,7 @@ void tcp_take_syn_options(struct tapir *t, struct tcp_conn *c, const struct tcp_
 		c->snd.mss_option = TCP_MIN_MSS + TS_OPTION;
 	if (c->ts_on) {
 		c->ts.recent = seg->opt.ts_val;
-		c->ts.recent_us = t->now_us;
+		c->ts.recent_s = tcp_seconds(t);
 		c->last_ack_sent = c->rcv.nxt;	/* the SYN's ACK, which is owed */
 	}
 	tcp_update_mss(t, c);

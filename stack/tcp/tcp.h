@@ -133,10 +133,10 @@ struct tcp_conn {
 	bool cork : 1, uncorked : 1;		/* TCP_CORK; but what is queued now goes (cork.c) */
 	bool deferred : 1;			/* defer.c: the peer's ACK has come, its text has not */
 	bool cwnd_limited : 1;			/* the last output stopped at cwnd: it may grow (RFC 7661 in spirit) */
+	uint8_t mss_proof : 2;			/* pmtu.c: enum mss_proof; if MSS_TRIED, mss_proof_at is the end of that segment */
 	uint8_t ttl, tos, retries;		/* retries: R2 (RFC 9293 3.8.3); UINT8_MAX: for ever */
 	uint8_t fastopen;			/* enum tcp_fastopen */
 	uint8_t ecn;				/* set of enum tcp_ecn (ecn.c) */
-	uint8_t mss_proof;			/* pmtu.c: enum mss_proof; if MSS_TRIED, mss_proof_at is the end of that segment */
 	seq_t mss_proof_at;
 	seq_t ecn_recover;			/* SND.MAX at the last reduction, with ECN_REDUCED */
 	struct tcp_tuning *tuning;		/* never NULL; as one of its users */
@@ -152,7 +152,7 @@ struct tcp_conn {
 	uint32_t challenged_ms;			/* challenge.c: when a challenge ACK was last owed; 0: never */
 
 	seq_t last_ack_sent;			/* Last.ACK.sent (RFC 7323 4.3) */
-	struct { uint32_t recent, offset; usec_t recent_us; } ts;	/* TS.Recent and its age (RFC 7323 4.3) */
+	struct { uint32_t recent, offset, recent_s; } ts;	/* TS.Recent and its age (RFC 7323 4.3) */
 	struct {
 		uint32_t srtt_us, rttvar_us, rto_us;	/* RFC 6298 2; srtt 0: no sample yet */
 		uint32_t timeout_ts;		/* TSval when the timer last fired: what echoes an older one waited for it */
@@ -167,6 +167,8 @@ struct tcp_conn {
 	uint64_t bytes_retrans;
 	struct sack_block dsack;		/* dsack.c: a duplicate that no ACK has reported; start == end: none */
 };
+
+_Static_assert(sizeof(struct tcp_conn) <= 512, "what an idle connection may cost");
 
 struct tcp_hash { struct tcp_conn **buckets; uint32_t mask; };
 struct tcp {
