@@ -539,8 +539,8 @@ enum tapir_opt {
 	TAPIR_SO_SNDBUF, TAPIR_SO_RCVBUF,	/* bytes; setting one ends its tuning (config.sndbuf_max, rcvbuf_max) */
 	TAPIR_IP_TTL, TAPIR_IP_TOS,
 	TAPIR_TCP_NODELAY,		/* 1: no Nagle (RFC 9293 3.7.4 MUST-17) */
-	TAPIR_TCP_MAXSEG,		/* set, before connect or on a listener: upper limit of the MSS both ways, 88 to 32767, 0: none.
-					 * get: the effective send MSS; without a connection the limit, or else 536 */
+	TAPIR_TCP_MAXSEG,		/* set, before connect or on a listener: upper limit of the MSS both ways, 88 to 32767,
+					 * 0: none. get: the effective send MSS; without a connection the limit, or else 536 */
 	TAPIR_TCP_RETRIES,		/* R2: retransmissions before ETIMEDOUT, 0 to 254; -1: for ever (RFC 9293 3.8.3
 					 * MUST-21); default config.retries2 */
 	TAPIR_TCP_CONGESTION,		/* an enum tapir_cc, also while sending; default config.congestion */

@@ -26,7 +26,7 @@ struct tcp_delivery {
 	bool sacked;				/* a SACK block told something new */
 	bool original;				/* text that was sent once, before the phase began, was delivered */
 	bool head_again;			/* the oldest segment had been sent again since the phase began */
-	bool frto;				/* RFC 5682: the timeout was spurious */
+	bool frto;				/* RFC 5682 2.1: the timeout was spurious */
 	bool ece;				/* the peer echoes congestion (RFC 3168 6.1.3) */
 	seq_t prior_una;			/* SND.UNA before */
 	usec_t rack_sent_us;			/* of what it delivered, the latest time it was sent; 0: nothing that counts */

@@ -1,5 +1,6 @@
-/* orphan.c: connections whose program has closed and let go, and that still have to deliver text or a FIN. They end by rule, because
- * nobody is left to end them, and a peer that reads slowly, or not at all, would keep what they hold for as long as it likes:
+/* orphan.c: connections whose program has closed and let go, and that still have to deliver text or a FIN. They end by rule,
+ * because nobody is left to end them, and a peer that reads slowly, or not at all, would keep what they hold for as long as it
+ * likes:
  * - silence: config.orphan_retries instead of R2 (timeout.c);
  * - a closed window that is probed and answered: the same number of probes (timeout.c; RFC 9293 3.8.6.1 MUST-37 protects
  *   a connection that somebody still wants);

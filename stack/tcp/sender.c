@@ -42,7 +42,6 @@ void tcp_senders_init(struct tapir *t, void *mem)
 	}
 }
 
-uint32_t tcp_senders_used(const struct tapir *t) { return t->tcp->senders.sent_used; }
 
 /* --- senders ---------------------------------------------------------------------------------------------------- */
 

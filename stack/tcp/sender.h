@@ -45,7 +45,7 @@ struct tcp_sender {
 	uint32_t sacked_segs;			/* the sum of their segs: RACK.segs_sacked (RFC 8985 5.3) */
 	struct tcp_sent *hint;			/* where the last search for a sequence number ended; NULL: begin at first */
 	struct tcp_sent *lost_from;		/* no record before this one is LOST; NULL: none is */
-	uint32_t reno_out;			/* without SACK: bytes that duplicate ACKs say have left the network (RFC 5681 3.2) */
+	uint32_t reno_out;			/* without SACK: bytes that have left, as duplicate ACKs say (RFC 5681 3.2) */
 
 	const char *why_lost;			/* the rule that took the latest record for lost */
 	uint8_t phase;				/* enum tcp_phase */
@@ -132,7 +132,6 @@ void tcp_sent_remove_first(struct tapir *t, struct tcp_sender *s);
 void tcp_sent_trim_first(struct tcp_sender *s, seq_t to);	/* its bytes before `to` were acknowledged */
 static inline uint32_t tcp_sent_len(const struct tcp_sent *r) { return seq_sub(r->end, r->start); }
 struct tcp_sent *tcp_sent_first_lost(struct tcp_sender *s);
-uint32_t tcp_senders_used(const struct tapir *t);
 void tcp_sender_check(const struct tcp_conn *c);
 
 #endif

@@ -34,8 +34,10 @@ static const struct setting { const char *name; size_t at; enum unit unit; } set
 	{"tcp_orphan_retries", AT(orphan_retries), BYTE}, {"tcp_fin_timeout", AT(fin_wait_2_us), SECONDS},
 	{"tcp_keepalive_time", AT(keepalive_idle_us), SECONDS}, {"tcp_keepalive_intvl", AT(keepalive_interval_us), SECONDS},
 	{"tcp_keepalive_probes", AT(keepalive_probes), BYTE}, {"tcp_challenge_ack_limit", AT(challenge_acks), LONG},
-	{"ecn", AT(ecn), BYTE}, {"tcp_ecn", AT(ecn), BYTE}, {"tcp_fastopen", AT(fastopen), LOW_BITS}, {"tcp_syncookies", AT(syn_cookies), BYTE},
-	{"tcp_fastopen_blackhole_timeout_sec", AT(fastopen_retry_us), SECONDS}, {"tcp_rmem", AT(rcvbuf), LAST_LONG}, {"tcp_wmem", AT(sndbuf), LAST_LONG},
+	{"ecn", AT(ecn), BYTE}, {"tcp_ecn", AT(ecn), BYTE}, {"tcp_fastopen", AT(fastopen), LOW_BITS},
+	{"tcp_syncookies", AT(syn_cookies), BYTE},
+	{"tcp_fastopen_blackhole_timeout_sec", AT(fastopen_retry_us), SECONDS},
+	{"tcp_rmem", AT(rcvbuf), LAST_LONG}, {"tcp_wmem", AT(sndbuf), LAST_LONG},
 	{"tcp_rto_max_ms", AT(rto_max_us), MS}, {"tcp_early_retrans", AT(tlp), FLAG}, {"ip_default_ttl", AT(ttl), BYTE},
 };
 

@@ -85,7 +85,7 @@ static bool attempt_send_datagram(struct drill *d, struct drill_call *call)
 	return true;
 }
 
-/* Linux' one call for connect() and the first send(), RFC 7413's own interface. Without a cookie nothing is taken: the program
+/* Linux' one call for connect() and the first send(), RFC 7413 4.2's own interface. Without a cookie nothing is taken: the program
  * is told to wait, or waits here, and the bytes follow the handshake. */
 static int fastopen(struct drill *d, struct drill_handle *h, const struct msghdr *msg, int flags)
 {

@@ -1,7 +1,7 @@
 /* test_2018_sack.c: selective acknowledgments that the stack sends (RFC 2018). Lines of the stack show their blocks. */
 #include "tests/support/peer.h"
 
-/* Without what RFC 2883 adds for duplicates (test_2883_dsack.c). */
+/* Without what RFC 2883 4 adds for duplicates (test_2883_dsack.c). */
 static struct peer with_sack(int run)
 {
 	peer_config()->sack = true;

@@ -57,7 +57,7 @@ START_TEST(by_default_and_when_off_our_syn_does_not_ask)
 }
 END_TEST
 
-/* RFC 3168 6.1.1: an ECN-setup SYN may be answered by an ECN-setup SYN-ACK, with ECE and without CWR. */
+/* RFC 9293 3.8.2 (SHLD-8), RFC 3168 6.1.1: an ECN-setup SYN may be answered by an ECN-setup SYN-ACK, with ECE and without CWR. */
 START_TEST(a_syn_that_asks_is_answered_with_ece_unless_ecn_is_off)
 {
 	for (int ecn = TAPIR_ECN_OFF; ecn <= TAPIR_ECN_IF_ASKED; ecn++) {

@@ -1,5 +1,5 @@
-/* test_4015_undo.c: congestion that was none: found by timestamps (RFC 3522) or by DSACKs (RFC 3708), answered by RFC 4015: what was taken for
- * lost is not, and the window may return to what it was. By F-RTO: test_5682_frto.c. */
+/* test_4015_undo.c: congestion that was none: found by timestamps (RFC 3522) or by DSACKs (RFC 3708), answered by RFC 4015:
+ * what was taken for lost is not, and the window may return to what it was. By F-RTO: test_5682_frto.c. */
 #include "tests/support/flight.h"
 
 static uint32_t ts_of_now(const struct peer *p) { return p->ts_last - p->ts_first; }
@@ -195,8 +195,8 @@ START_TEST(one_dsack_may_report_two_retransmissions)
 }
 END_TEST
 
-/* RFC 3708 3 A.1: when the DSACK begins where SND.UNA was, and nothing was SACKed, a whole window of ACKs was lost: that is congestion
- * of the way back. */
+/* RFC 3708 3 A.1: when the DSACK begins where SND.UNA was, and nothing was SACKed, a whole window of ACKs was lost: that is
+ * congestion of the way back. */
 START_TEST(a_dsack_after_a_window_of_lost_acks_undoes_nothing)
 {
 	struct peer p;

@@ -1,5 +1,5 @@
-/* test_5682_frto.c: F-RTO (RFC 5682): was a timeout spurious? New text asks, and the answer decides. Without timestamps, which would
- * tell at once (test_4015_undo.c), and without probes, which would come before the timeout. */
+/* test_5682_frto.c: F-RTO (RFC 5682): was a timeout spurious? New text asks, and the answer decides. Without timestamps, which
+ * would tell at once (test_4015_undo.c), and without probes, which would come before the timeout. */
 #include "tests/support/flight.h"
 
 /* Ten segments, 1 to 10, in flight, and the timeout has sent the first of them again. */
@@ -31,8 +31,8 @@ static struct peer timed_out_without_sack(int run)
 	return p;
 }
 
-/* RFC 5682 3.1 steps 2b and 3b: the ACK of what went again lets two new segments go; if the next ACK is for what went once, before the
- * timeout, that has only been late: nothing else goes again, and the window is as it was. */
+/* RFC 5682 3.1 steps 2b and 3b: the ACK of what went again lets two new segments go; if the next ACK is for what went once,
+ * before the timeout, that has only been late: nothing else goes again, and the window is as it was. */
 START_TEST(an_ack_of_what_went_once_shows_that_the_timeout_was_spurious)
 {
 	struct peer p = timed_out(_i);

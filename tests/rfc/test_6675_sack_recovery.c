@@ -176,7 +176,8 @@ START_TEST(blocks_that_cannot_be_are_ignored)
 	struct peer p = ten_in_flight(_i);
 
 	peer_advance(&p, RTT);
-	peer_sends(&p, ". 1:1(0) ack %u <nop,nop,sack %u:%u %u:%u %u:%u>", END(1), END(11), END(12), END(3), END(2), END(9), END(20));
+	peer_sends(&p, ". 1:1(0) ack %u <nop,nop,sack %u:%u %u:%u %u:%u>",
+		   END(1), END(11), END(12), END(3), END(2), END(9), END(20));
 	ck_assert_verdict(&p, ACCEPT);
 	peer_expects_nothing(&p);
 	peer_sends(&p, ". 1:1(0) ack %u <nop,nop,sack %u:%u>", END(1), END(0), END(4));

@@ -18,8 +18,8 @@ static struct peer recovering(int run)
 	return p;
 }
 
-/* RFC 9937 6.2: while more than ssthresh is in flight, ssthresh / RecoverFS of what is delivered leaves; RecoverFS is what could still
- * be delivered when recovery began: twelve segments, less the two that had been SACKed before: one for two. */
+/* RFC 9937 6.2: while more than ssthresh is in flight, ssthresh / RecoverFS of what is delivered leaves; RecoverFS is what
+ * could still be delivered when recovery began: twelve segments, less the two that had been SACKed before: one for two. */
 START_TEST(while_the_flight_is_too_large_one_leaves_for_two)
 {
 	struct peer p = recovering(_i);

@@ -186,8 +186,8 @@ START_TEST(two_blocks_of_one_ack_are_no_reordering)
 }
 END_TEST
 
-/* The first of four segments, n, is overtaken by the others and goes again after `wait`; then the original arrives, and a round trip
- * later a DSACK reports the retransmission. */
+/* The first of four segments, n, is overtaken by the others and goes again after `wait`; then the original arrives, and a
+ * round trip later a DSACK reports the retransmission. */
 static void is_sent_in_vain(struct peer *p, uint32_t n, usec_t wait)
 {
 	user_sends(p, 4 * MSS);

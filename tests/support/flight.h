@@ -22,7 +22,8 @@ static inline void expects_segments(struct peer *p, uint32_t first, uint32_t cou
 static inline void acks_with(struct peer *p, uint32_t una, const char *blocks, uint32_t ecr)
 {
 	if (p->timestamps)
-		peer_sends(p, ". 1:1(0) ack %u <nop,nop,TS val %u ecr %u%s%s>", END(una), p->ts_val, ecr, *blocks ? ",nop,nop,sack " : "",
+		peer_sends(p, ". 1:1(0) ack %u <nop,nop,TS val %u ecr %u%s%s>",
+			   END(una), p->ts_val, ecr, *blocks ? ",nop,nop,sack " : "",
 			   blocks);
 	else if (*blocks)
 		peer_sends(p, ". 1:1(0) ack %u <nop,nop,sack %s>", END(una), blocks);
