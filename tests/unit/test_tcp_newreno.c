@@ -237,6 +237,22 @@ START_TEST(a_loss_halves_what_was_outstanding_but_not_below_two_segments)
 }
 END_TEST
 
+/* RFC 5681 3.1, equation (4): of an odd number the half is a half-full segment, which nothing can use. */
+START_TEST(a_cut_leaves_whole_segments)
+{
+	congestion(CC_LOSS, 5 * MSS, false);
+	ck_assert_uint_eq(cc.ssthresh, 2 * MSS);
+	congestion(CC_LOSS, 7 * MSS + 1, false);
+	ck_assert_uint_eq(cc.ssthresh, 3 * MSS);
+	cc.cwnd = cc.ssthresh;
+	ack(MSS);
+	ack(MSS);
+	ck_assert_uint_eq(cc.cwnd, 3 * MSS);
+	ack(MSS);
+	ck_assert_uint_eq(cc.cwnd, 4 * MSS);
+}
+END_TEST
+
 /* RFC 5681 3.2 step 2: nor what limited transmit added; but the bytes of the very ACK that told of the loss were outstanding. */
 START_TEST(what_was_outstanding_is_measured_before_the_ack_and_within_the_window)
 {
@@ -370,7 +386,7 @@ START_TEST(the_window_stays_within_its_bounds_whatever_the_sample_says)
 	ack(UINT32_MAX);
 	ck_assert_uint_eq(cc.cwnd, CC_WINDOW_MAX);
 	congestion(CC_LOSS, UINT32_MAX, false);
-	ck_assert_uint_eq(cc.ssthresh, CC_WINDOW_MAX / 2);
+	ck_assert_uint_eq(cc.ssthresh, CC_WINDOW_MAX / 2 / MSS * MSS);
 	cc = (struct cc){.ops = &cc_newreno};
 	s.initial_window = UINT32_MAX;
 	cc.ops->start(&cc, priv, &s, 0);
@@ -408,6 +424,7 @@ Suite *suite(void)
 		reordering_costs_no_growth_and_gains_none, a_congestion_ends_what_was_held,
 		one_ack_is_one_segment_in_congestion_avoidance, a_window_that_is_not_used_does_not_grow,
 		a_loss_halves_what_was_outstanding_but_not_below_two_segments,
+		a_cut_leaves_whole_segments,
 		what_was_outstanding_is_measured_before_the_ack_and_within_the_window, a_timeout_leaves_one_segment,
 		a_timeout_within_recovery_moves_ssthresh_neither_up_nor_down,
 		a_timeout_in_congestion_avoidance_remembers_the_window,
