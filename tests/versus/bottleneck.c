@@ -18,6 +18,7 @@
 #include "apps/values.h"
 #include "drivers/driver.h"
 #include "drivers/loop.h"
+#include "tests/support/running.h"
 
 #define FRAME_ROOM 65536u
 #define ETH_HEADER 14u
@@ -100,6 +101,8 @@ static struct driver *open_tap(char *where)
 	d = driver_open_tap(colon + 1);
 	if (!d || driver_set_offload(d, (struct tapir_offload_caps){.csum = false}) != 0)
 		give_up(colon + 1, driver_error());
+	if (!wait_until_running(colon + 1))
+		give_up(colon + 1, "is not running");
 	return d;
 }
 

@@ -8,6 +8,7 @@
 #include "apps/values.h"
 #include "drivers/loop.h"
 #include "drivers/net.h"
+#include "tests/support/running.h"
 
 #define CHUNK 65536u
 #define SNDBUF (4 * 1024 * 1024)	/* as net.ipv4.tcp_wmem allows the kernel */
@@ -61,6 +62,8 @@ static struct loop *open_loop(char **argv)
 	l = loop_open(d, &config);
 	if (!l)
 		complain(argv[1], loop_error());
+	else if (!wait_until_running(argv[1]))
+		complain(argv[1], "is not running");	/* a second late, at the worst */
 	return l;
 }
 
