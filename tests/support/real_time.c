@@ -1,12 +1,13 @@
-/* running.c: see running.h. Opening a TAP gives its interface a carrier, but the kernel changes its queue from one that drops all
- * only when it has time for that. An ARP reply or a SYN that meets the old queue costs a second. */
+/* real_time.c: see real_time.h. Opening a TAP gives its interface a carrier, but the kernel changes its queue from one that drops
+ * all only when it has time for that. An ARP reply or a SYN that meets the old queue costs a second. */
 #include <net/if.h>
+#include <sched.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
-#include "running.h"
+#include "real_time.h"
 
 #define TRIES 2000		/* of a millisecond */
 
@@ -25,4 +26,9 @@ bool wait_until_running(const char *name)
 	if (fd >= 0)
 		close(fd);
 	return is_running;
+}
+
+void ask_for_priority(int priority)
+{
+	sched_setscheduler(0, SCHED_RR, &(struct sched_param){.sched_priority = priority});
 }
