@@ -1,4 +1,4 @@
-/* test_tcp_cubic.c: CUBIC (RFC 9438 4), alone, against the formulas of its text in floating point. What it shares with NewReno
+/* test_tcp_cubic.c: CUBIC (RFC 9438 4; RFC 9293 3.8.2 MAY-18), alone, against the formulas of its text in floating point. What it shares with NewReno
  * (credit, the size of a cut, idle times) is in test_tcp_newreno.c, its slow start in test_tcp_hystart.c. */
 #include <check.h>
 #include <math.h>
