@@ -82,8 +82,8 @@ struct cc_ops {
 	/* The last congestion was none (RFC 4015 3.2): before holds what on_congestion found. May be NULL: cwnd, ssthresh and priv
 	 * are put back as they were, cwnd not below what it is. */
 	void (*on_undo)(struct cc *cc, void *priv, const struct cc *before, const void *before_priv);
-	/* What it is doing just now, with the section that says so: for the probe. May be NULL. */
-	const char *(*why)(const void *priv);
+	/* What it is doing just now, with the section that says so: for the probe. */
+	const char *(*why)(const struct cc *cc, const void *priv);
 };
 
 extern const struct cc_ops cc_newreno, cc_cubic, cc_bbr;

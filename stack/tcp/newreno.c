@@ -55,6 +55,13 @@ static void newreno_on_congestion(struct cc *cc, void *priv, const struct cc_sam
 	r->acked = r->held = 0;
 }
 
+static const char *newreno_why(const struct cc *cc, const void *priv)
+{
+	(void)priv;
+	return cc->cwnd < cc->ssthresh ? "RFC 5681 3.1: slow start" : "RFC 5681 3.1: congestion avoidance";
+}
+
 const struct cc_ops cc_newreno = {
 	.name = "newreno", .start = newreno_start, .on_ack = newreno_on_ack, .on_congestion = newreno_on_congestion,
+	.why = newreno_why,
 };

@@ -335,11 +335,14 @@ static void move_window(struct tapir *t, struct tcp_conn *c, const struct tcp_de
 {
 	struct cc_sample sample = sample_of(t, c, d);
 
-	if (is_reducing(c))
+	if (is_reducing(c)) {
 		tcp_prr_on_ack(c, d);
-	else if (!was_reducing && (d->delivered || d->lost))
+		tcp_say_cc(t, c, "RFC 9937 6.2: proportional rate reduction");
+		return;
+	}
+	if (!was_reducing && (d->delivered || d->lost))
 		c->cc.ops->on_ack(&c->cc, c->sender->cc_priv, &sample);
-	tcp_say_cc(t, c, c->cc.ops->why ? c->cc.ops->why(c->sender->cc_priv) : "RFC 5681 3.1: an ACK");
+	tcp_say_cc(t, c, c->cc.ops->why(&c->cc, c->sender->cc_priv));
 }
 
 static void ack_is_told(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg, struct tcp_delivery *d, bool duplicate)
