@@ -1,6 +1,7 @@
 /* undo.c: the congestion that was none. What recovery took for lost was only late if all of it arrives before any of it went
- * again, if an ACK that moves SND.UNA over what was sent again echoes a timestamp from before that (RFC 3522 3.2), if DSACKs report every retransmission as a duplicate (RFC 3708 3), or if F-RTO says so (frto.c). Then the
- * window returns (RFC 4015 3.1 step 9). Owns struct tcp_sender's undo.
+ * again, if an ACK that moves SND.UNA over what was sent again echoes a timestamp from before that (RFC 3522 3.2), if DSACKs
+ * report every retransmission as a duplicate (RFC 3708 3), or if F-RTO says so (frto.c). Then the window returns (RFC 4015 3.1
+ * step 9). Owns struct tcp_sender's undo.
  *
  * DEVIATES: RFC 4015 3.1 step 11 (the RTO adapts to the first sample of new text) because every delayed original that was sent
  * once is a sample already, so that the RTO has adapted when recovery turns out to be spurious (RFC 5682 2.2). */
