@@ -75,6 +75,7 @@ struct drill_settings {
 	bool leftover;			/* a frame that no line of the script expected fails the run */
 	bool psh;			/* PSH as the stack sets it; no: without, for scripts whose lines have it taken out */
 	bool trace;			/* each frame, with the stack's reason for it, goes to stderr */
+	unsigned flushes;		/* how often the script had what is remembered of servers thrown away */
 	char sysctl[256];		/* file of name=value lines, read when the first socket is made; "": none */
 };
 
@@ -90,6 +91,8 @@ struct drill {
 	struct drill_handle handles[DRILL_HANDLES];
 	struct drill_call *blocked;	/* on the second thread */
 	bool carrying;			/* the second thread has a result and has not read the clock yet */
+	bool settling;			/* it has, but the interpreter's tables may not show it yet */
+	pid_t second;			/* that thread */
 	bool clock_read;		/* since the last call of another kind */
 	bool script_ended;		/* what comes now is the interpreter's cleaning up */
 	uint32_t left;			/* frames that nobody had looked at then */

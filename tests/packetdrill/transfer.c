@@ -113,8 +113,14 @@ static int fastopen(struct drill *d, struct drill_handle *h, const struct msghdr
 static ssize_t send_with_syn(struct drill *d, struct drill_call *call, bool may_block)
 {
 	struct tapir_tcp_info info;
+	uint8_t *p;
 	ssize_t sent;
 
+	if (!place(call->msg, 0, &p)) {		/* of nothing: the SYN goes without text */
+		sent = tapir_send(d->t, call->h->sd, "", 0);
+		call->h->syn_waits = false;
+		return drill_fail(sent < 0 ? drill_errno(sent) : EINPROGRESS);
+	}
 	if (!may_block && tapir_tcp_info(d->t, call->h->sd, &info) == 0 && info.snd_mss > SYN_OPTIONS)
 		call->limit = info.snd_mss - SYN_OPTIONS;
 	sent = drill_run(d, call, may_block);
