@@ -133,6 +133,14 @@ static bool put_key(struct drill_settings *s, const char *value)
 	return true;
 }
 
+/* Linux' values from 3 on are for AccECN; to a peer that does not have it they mean the same as these. */
+static const char *without_accecn(const char *value)
+{
+	int n = atoi(value);
+
+	return n < 3 ? value : n == 5 ? "2" : "1";
+}
+
 static bool put_flag(struct drill_settings *s, const char *name, const char *value)
 {
 	const struct setting *what = find(name);
@@ -184,10 +192,28 @@ const char *drill_settings_parse(struct drill_settings *s, const char *text)
 	return put_flags(s, flags_text);
 }
 
+static void put_sysctl(struct drill_settings *s, const char *line, const char *value)
+{
+	const char *dot = strrchr(line, '.'), *name = dot ? dot + 1 : line;
+
+	if (!strcmp(name, "tcp_congestion_control"))
+		put_congestion(s, value);
+	else if (!strcmp(name, "tcp_fastopen_cookies"))
+		s->flushes += !strcmp(value, "0");
+	else if (!strcmp(name, "tcp_fastopen_key"))
+		put_key(s, value);
+	else if (!strcmp(name, "tcp_ecn"))
+		value = without_accecn(value);
+	else if (!strcmp(name, "tcp_rmem"))
+		put(s, find("rcvbuf_max"), value);
+	if (find(name) && (!strncmp(name, "tcp_", 4) || !strncmp(line, "ethtool.", 8)))
+		put(s, find(name), value);
+}
+
 void drill_settings_sysctl(struct drill_settings *s)
 {
 	FILE *f = *s->sysctl ? fopen(s->sysctl, "r") : NULL;
-	char line[VALUE_MAX], *value, *name;
+	char line[VALUE_MAX], *value;
 
 	s->flushes = 0;
 	while (f && fgets(line, sizeof line, f)) {
@@ -196,18 +222,7 @@ void drill_settings_sysctl(struct drill_settings *s)
 		if (!value)
 			continue;
 		*value++ = 0;
-		name = strrchr(line, '.');
-		name = name ? name + 1 : line;
-		if (!strcmp(name, "tcp_congestion_control"))
-			put_congestion(s, value);
-		else if (!strcmp(name, "tcp_fastopen_cookies"))
-			s->flushes += !strcmp(value, "0");
-		else if (!strcmp(name, "tcp_fastopen_key"))
-			put_key(s, value);
-		if (!strcmp(name, "tcp_rmem"))
-			put(s, find("rcvbuf_max"), value);
-		if (find(name) && (!strncmp(name, "tcp_", 4) || !strncmp(line, "ethtool.", 8)))
-			put(s, find(name), value);
+		put_sysctl(s, line, value);
 	}
 	if (f)
 		fclose(f);
