@@ -160,6 +160,7 @@ ssize_t drill_send(void *u, int fd, const void *buf, size_t n, int flags);
 ssize_t drill_sendto(void *u, int fd, const void *buf, size_t n, int flags, const struct sockaddr *addr, socklen_t len);
 ssize_t drill_sendmsg(void *u, int fd, const struct msghdr *msg, int flags);
 int drill_pipe(void *u, int fds[2]);
+ssize_t drill_sendfile(void *u, int to, int from, off_t *at, size_t n);
 int drill_splice(void *u, int from, loff_t *off_from, int to, loff_t *off_to, size_t n, unsigned int flags);
 
 /* --- options.c --- */

@@ -319,6 +319,21 @@ static bool is_ours(struct drill *d, int fd)
 	return ours;
 }
 
+/* From a file; the interface has no such call, adapter.c stands in for the system's. */
+ssize_t drill_sendfile(void *u, int to, int from, off_t *at, size_t n)
+{
+	static uint8_t buf[SPLICE_MAX];
+	size_t some = n < sizeof buf ? n : sizeof buf;
+	ssize_t got = at ? pread(from, buf, some, *at) : read(from, buf, some), sent;
+
+	if (got <= 0)
+		return got;
+	sent = drill_write(u, to, buf, (size_t)got);
+	if (sent > 0 && at)
+		*at += sent;
+	return sent;
+}
+
 int drill_splice(void *u, int from, loff_t *off_from, int to, loff_t *off_to, size_t n, unsigned int flags)
 {
 	static uint8_t buf[SPLICE_MAX];
