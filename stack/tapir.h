@@ -354,6 +354,7 @@ struct tapir_config {
 	bool sack;			/* RFC 2018 2; default yes */
 	bool dsack;			/* duplicates are reported (RFC 2883 4), where SACK is agreed; default yes */
 	bool tlp;			/* tail loss probes (RFC 8985 7); default yes */
+	usec_t tlp_min_us;		/* a probe waits so long at least, however short the round trip is; default 10 ms */
 	bool window_scale;		/* RFC 7323 2; default yes */
 	bool nagle;			/* RFC 9293 3.7.4; default yes; TCP_NODELAY turns it off for one socket */
 	usec_t keepalive_idle_us;	/* default 2 h (RFC 9293 3.8.4 MUST-28) */
@@ -583,7 +584,7 @@ struct tapir_tcp_info {			/* STATUS (RFC 9293 3.10.6); the names of Linux' tcp_i
 	bool ecn_seen;			/* text has arrived with ECT or CE */
 	const char *congestion;		/* the controller's name: "cubic" */
 	enum tapir_ca_state ca_state;	/* what the congestion window is doing; CWR: reduced without a loss */
-	bool syn_data;			/* Fast Open (RFC 7413 4): text on the SYN was taken, or the SYN had a good cookie */
+	bool syn_data;			/* Fast Open (RFC 7413 4): all text on the SYN was taken */
 	uint8_t backoff, probes;	/* doublings of the timeout; window or keep-alive probes without an answer */
 	uint16_t advmss;		/* the MSS that we offered */
 	uint32_t ato_us;		/* the delayed ACK's */
