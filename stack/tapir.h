@@ -154,7 +154,7 @@ const char *tapir_errname(int error);		/* "EAGAIN" */
 	X(DROP_TCP_LISTEN_ACK, "ACK in LISTEN: RST (RFC 9293 3.10.7.2 second)") \
 	X(DROP_TCP_COOKIE, "ACK in LISTEN while SYN cookies are out, but of none that is ours and fresh: RST (RFC 4987 3.6)") \
 	X(DROP_TCP_LISTEN_NO_SYN, "segment in LISTEN without SYN, ACK or RST (RFC 9293 3.10.7.2 fourth)") \
-	X(DROP_TCP_BACKLOG, "SYN queue or accept queue is full: the peer will try again") \
+	X(DROP_TCP_BACKLOG, "accept queue or table of connections is full: the peer will try again") \
 	X(DROP_TCP_DEFER_ACCEPT, "ACK of our SYN without text, where the listener waits for text (TCP_DEFER_ACCEPT)") \
 	X(DROP_TCP_SYN_SENT_ACK, "ACK in SYN-SENT is not for our SYN: RST (RFC 9293 3.10.7.3 first)") \
 	X(DROP_TCP_SYN_SENT_RST, "RST in SYN-SENT without an acceptable ACK (RFC 9293 3.10.7.3 second; RFC 5961 3.2)") \
@@ -282,7 +282,11 @@ struct tapir_config {
 
 	/* memory: counts of entries; tapir_size() adds them up */
 	uint32_t max_sockets;		/* sockets a program may hold open; default 1024 */
-	uint32_t max_conns;		/* TCP connections, in every state; default 4096 */
+	uint32_t max_conns;		/* TCP connections that are open, or that a program holds; default 4096 */
+	uint32_t max_half_open;		/* and passive ones in SYN-RECEIVED, for all listeners, at 128 bytes each; default 1024.
+					 * Beyond: syn_cookies */
+	uint32_t max_time_wait;		/* and those in TIME-WAIT that no program holds, likewise; default 16384, as many as
+					 * ephemeral ports. Beyond: the oldest ends */
 	uint32_t tcp_tunings;		/* different sets of rarely set TCP options (TAPIR_TCP_KEEPIDLE and so on) in use at
 					 * once, by any number of sockets; default 256 */
 	uint32_t small_frames;		/* buffers of 2 KiB; default 4096 */
@@ -446,7 +450,8 @@ uint64_t tapir_count(const struct tapir *t, enum tapir_verdict v);	/* frames wit
 
 struct tapir_usage {			/* how much of the lent memory is taken, against what there is */
 	uint32_t sockets, sockets_max, conns, conns_max, small_frames, small_frames_max, large_frames, large_frames_max;
-	uint32_t arp, arp_max, reass, reass_max, tcp_tunings, tcp_tunings_max, time_wait, timers;
+	uint32_t half_open, half_open_max, time_wait, time_wait_max;	/* of conns */
+	uint32_t arp, arp_max, reass, reass_max, tcp_tunings, tcp_tunings_max, timers;
 };
 void tapir_usage(const struct tapir *t, struct tapir_usage *usage);
 

@@ -318,7 +318,7 @@ static bool plan_text(struct tapir *t, struct tcp_conn *c, struct plan *p)
 	if (tcp_syn_unacked(c) && c->fastopen != FASTOPEN_EARLY)	/* RFC 7413 4.2.2: an early one may answer at once */
 		return plan_early_fin(t, c, p);
 	unsent = unsent_text(c);
-	if ((!unsent && !c->fin_queued) || !tcp_sender_has_room(t, c))
+	if ((!unsent && (!c->fin_queued || c->fin_acked)) || !tcp_sender_has_room(t, c))
 		return false;
 	restart_after_idle(t, c);
 	*p = (struct plan){.at = c->snd.max, .flags = TCP_ACK, .why = "RFC 9293 3.8.6.2.1: text within the windows"};
@@ -680,8 +680,10 @@ int tcp_output_next(struct tapir *t, struct tapir_out *out)
 		bool one = tcp_output(t, c, out);
 
 		tcp_unready(t, c);
-		if (!one)
+		if (!one) {
+			tcp_mini_fold(t, c);
 			continue;
+		}
 		tcp_ready(t, c);	/* to the end of the list: it may have more, the others come first */
 		return 1;
 	}
