@@ -198,7 +198,8 @@ static bool one_segment_is_out(const struct tcp_conn *c)
 	return c->sender->first == c->sender->last && tcp_flight(c) <= c->snd.mss;
 }
 
-/* DEVIATES: RFC 8985 7.2 (no smallest PTO; tlp_min_us) because two round trips of a fast network are less than a busy host needs to answer. */
+/* DEVIATES: RFC 8985 7.2 (no smallest PTO; tlp_min_us) because two round trips of a fast network are less than a busy host needs to
+ * answer. */
 void tcp_tlp_schedule(struct tapir *t, struct tcp_conn *c)
 {
 	usec_t pto_us = TAPIR_SEC, due_us;

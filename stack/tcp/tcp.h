@@ -61,7 +61,7 @@ enum tcp_fastopen {
 	FASTOPEN_NONE,
 	FASTOPEN_ASKS,				/* our SYN asks for a cookie */
 	FASTOPEN_WAITS,				/* there is a cookie: our SYN waits for text to take along; or has left with it */
-	FASTOPEN_SHOWS,				/* the same, but our SYN does not wait any more: it shows the cookie, without text */
+	FASTOPEN_SHOWS,				/* the same, but our SYN waits no more: it has the cookie, without text */
 	FASTOPEN_GIVES,				/* our SYN-ACK gives a cookie */
 	FASTOPEN_EARLY,				/* passive: open to its user, though our SYN is not acknowledged yet */
 	FASTOPEN_DONE				/* text on the SYN was taken */
