@@ -330,8 +330,8 @@ struct tapir_config {
 					 * 9293 3.8.3 SHLD-11); TAPIR_TCP_RETRIES sets it for one socket */
 	uint8_t orphan_retries;		/* the same when no program holds the connection any more; default 8 */
 	usec_t orphan_us;		/* such a connection may take so long in all, and a millisecond for each byte, to get rid of
-					 * its text and FIN, however the peer answers; then a RST. Default 10 min. What a program still holds, it bounds itself:
-					 * sndbuf for each connection (see stack/tcp/orphan.c) */
+					 * its text and FIN, however the peer answers; then a RST. Default 10 min. What a program
+					 * still holds, it bounds itself: sndbuf for each connection (see stack/tcp/orphan.c) */
 	uint16_t initial_window;	/* segments; default 10 (RFC 6928) */
 	enum tapir_cc congestion;	/* default TAPIR_CC_CUBIC; TAPIR_TCP_CONGESTION sets it for one socket */
 	bool pacing;			/* window controllers are paced, too (BBR always is); default no, see pace.c */
