@@ -303,8 +303,7 @@ struct tcp_conn *tcp_mini_unfold(struct tapir *t, struct tcp_mini *m)
 
 enum end { GIVES_WAY, TIMED_OUT, ABORTED };
 
-/* The end of one that is folded, which need not borrow a connection for it. */
-static void end_folded(struct tapir *t, struct tcp_mini *m, enum end how)
+static void tell_end(struct tapir *t, const struct tcp_mini *m, enum end how)
 {
 	struct tcp_conn c;			/* for as long as it is told about */
 
@@ -316,6 +315,13 @@ static void end_folded(struct tapir *t, struct tcp_mini *m, enum end how)
 		tcp_reset_conn(t, &c, c.snd.max);
 	tcp_say_state(t, &c, c.state, TCP_CLOSED);
 	tcp_tuning_put(t, c.tuning);
+}
+
+/* The end of one that is folded, which need not borrow a connection for it. */
+static void end_folded(struct tapir *t, struct tcp_mini *m, enum end how)
+{
+	if (t->cfg.probe || how == ABORTED)
+		tell_end(t, m, how);
 	if (m->waits)
 		t->tcp->time_wait_count--;
 	put(t, m);
