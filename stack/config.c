@@ -59,6 +59,7 @@ static void defaults_of_tcp(struct tapir_config *c)
 	c->delack_us = 40 * TAPIR_MS;
 	c->quickacks = 16;
 	c->cork_us = 200 * TAPIR_MS;
+	c->tlp_min_us = 10 * TAPIR_MS;
 	c->ecn = TAPIR_ECN_IF_ASKED;
 	c->pmtu_wait = true;
 	c->mtu_probing = 1;
@@ -102,7 +103,7 @@ static bool times_are_possible(const struct tapir_config *c)
 	const usec_t most = 366 * 86400 * TAPIR_SEC;
 	const usec_t times[] = {c->arp_reachable_us, c->arp_retry_us, c->arp_probe_us, c->reass_timeout_us, c->pmtu_timeout_us,
 				c->msl_us, c->rto_max_us, c->keepalive_idle_us, c->keepalive_interval_us, c->fin_wait_2_us,
-				c->fastopen_retry_us, c->challenge_interval_us, c->orphan_us};
+				c->fastopen_retry_us, c->challenge_interval_us, c->orphan_us, c->tlp_min_us};
 
 	for (size_t i = 0; i < sizeof times / sizeof times[0]; i++)
 		if (times[i] > most)

@@ -329,9 +329,9 @@ struct tapir_config {
 	uint8_t retries2;		/* R2: retransmissions before ETIMEDOUT, 255: for ever; default 15, 15 minutes or so (RFC
 					 * 9293 3.8.3 SHLD-11); TAPIR_TCP_RETRIES sets it for one socket */
 	uint8_t orphan_retries;		/* the same when no program holds the connection any more; default 8 */
-	usec_t orphan_us;		/* such a connection may take so long in all to get rid of its text and FIN, however the
-					 * peer answers; then a RST. Default 10 min. What a program still holds, it bounds itself:
-					 * sndbuf for each connection (see stack/tcp/orphan.c) */
+	usec_t orphan_us;		/* such a connection may take so long in all, and a millisecond for each byte, to get rid of
+					 * its text and FIN, however the peer answers; then a RST. Default 10 min. What a program
+					 * still holds, it bounds itself: sndbuf for each connection (see stack/tcp/orphan.c) */
 	uint16_t initial_window;	/* segments; default 10 (RFC 6928) */
 	enum tapir_cc congestion;	/* default TAPIR_CC_CUBIC; TAPIR_TCP_CONGESTION sets it for one socket */
 	bool pacing;			/* window controllers are paced, too (BBR always is); default no, see pace.c */
@@ -358,6 +358,7 @@ struct tapir_config {
 	bool sack;			/* RFC 2018 2; default yes */
 	bool dsack;			/* duplicates are reported (RFC 2883 4), where SACK is agreed; default yes */
 	bool tlp;			/* tail loss probes (RFC 8985 7); default yes */
+	usec_t tlp_min_us;		/* a probe waits so long at least, however short the round trip is; default 10 ms */
 	bool window_scale;		/* RFC 7323 2; default yes */
 	bool nagle;			/* RFC 9293 3.7.4; default yes; TCP_NODELAY turns it off for one socket */
 	usec_t keepalive_idle_us;	/* default 2 h (RFC 9293 3.8.4 MUST-28) */
@@ -588,7 +589,7 @@ struct tapir_tcp_info {			/* STATUS (RFC 9293 3.10.6); the names of Linux' tcp_i
 	bool ecn_seen;			/* text has arrived with ECT or CE */
 	const char *congestion;		/* the controller's name: "cubic" */
 	enum tapir_ca_state ca_state;	/* what the congestion window is doing; CWR: reduced without a loss */
-	bool syn_data;			/* Fast Open (RFC 7413 4): text on the SYN was taken, or the SYN had a good cookie */
+	bool syn_data;			/* Fast Open (RFC 7413 4): all text on the SYN was taken */
 	uint8_t backoff, probes;	/* doublings of the timeout; window or keep-alive probes without an answer */
 	uint16_t advmss;		/* the MSS that we offered */
 	uint32_t ato_us;		/* the delayed ACK's */

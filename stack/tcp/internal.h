@@ -186,6 +186,10 @@ void tcp_tlp_schedule(struct tapir *t, struct tcp_conn *c);	/* after sending new
 bool tcp_tlp_on_ack(struct tcp_conn *c, const struct tcp_seg *seg, const struct tcp_delivery *d);
 void tcp_rack_on_rto(struct tapir *t, struct tcp_conn *c);	/* marks what the timeout means to be lost */
 
+/* --- validate.c --- */
+bool tcp_window_is_validated(const struct tcp_conn *c);		/* what an ACK delivers may open the congestion window */
+void tcp_validate_on_sent(struct tcp_conn *c);
+
 /* --- prr.c --- */
 void tcp_prr_begin(struct tcp_conn *c, const struct tcp_delivery *d);
 void tcp_prr_on_ack(struct tcp_conn *c, const struct tcp_delivery *d);

@@ -79,9 +79,12 @@ uint32_t tcp_window_to_offer(const struct tcp_conn *c)
 
 static uint32_t left(uint32_t window, uint32_t used) { return window > used ? window - used : 0; }
 
+/* A SYN that is under way takes no room from the text of an early answer (RFC 7413 4.2.2). */
+static uint32_t syn_out(const struct tcp_conn *c) { return tcp_syn_unacked(c) ? 1 : 0; }
+
 /* The peer's window counts all that is not acknowledged; ours only what is still in the network. */
-static uint32_t send_window_left(const struct tcp_conn *c) { return left(c->snd.wnd, tcp_flight(c)); }
-static uint32_t congestion_window_left(const struct tcp_conn *c) { return left(c->cc.cwnd, tcp_pipe(c)); }
+static uint32_t send_window_left(const struct tcp_conn *c) { return left(c->snd.wnd, left(tcp_flight(c), syn_out(c))); }
+static uint32_t congestion_window_left(const struct tcp_conn *c) { return left(c->cc.cwnd, left(tcp_pipe(c), syn_out(c))); }
 
 /* SACK blocks that the next segment will carry: all that RFC 2018 3 has room for, but at most half of a small segment. */
 static uint8_t sack_block_count(const struct tcp_conn *c)
@@ -594,6 +597,7 @@ static void sent_sequence(struct tapir *t, struct tcp_conn *c, const struct plan
 	tcp_cork_on_sent(c);
 	c->last_out_us = t->now_us;
 	if (c->sender) {
+		tcp_validate_on_sent(c);
 		tcp_prr_on_sent(c->sender, len);
 		tcp_pace_sent(c->sender, pacing_rate(t, c), p->len, t->now_us);
 	}

@@ -161,6 +161,8 @@ static void believe(struct tapir *t, struct tcp_conn *c, uint16_t mtu, const cha
 	if (c->snd.mss >= old)
 		return;
 	tcp_all_is_lost(c, why);
+	if (c->state == TCP_SYN_SENT)		/* Fast Open: the SYN goes again without its text, which follows the handshake */
+		c->snd.nxt = c->iss;
 	tcp_ready(t, c);
 }
 

@@ -61,6 +61,7 @@ enum tcp_fastopen {
 	FASTOPEN_NONE,
 	FASTOPEN_ASKS,				/* our SYN asks for a cookie */
 	FASTOPEN_WAITS,				/* there is a cookie: our SYN waits for text to take along; or has left with it */
+	FASTOPEN_SHOWS,				/* the same, but our SYN waits no more: it has the cookie, without text */
 	FASTOPEN_GIVES,				/* our SYN-ACK gives a cookie */
 	FASTOPEN_EARLY,				/* passive: open to its user, though our SYN is not acknowledged yet */
 	FASTOPEN_DONE				/* text on the SYN was taken */
@@ -135,7 +136,8 @@ struct tcp_conn {
 	bool mini : 1;				/* mini.c: unfolded for a while */
 	bool cork : 1, uncorked : 1;		/* TCP_CORK; but what is queued now goes (cork.c) */
 	bool deferred : 1;			/* defer.c: the peer's ACK has come, its text has not */
-	bool cwnd_limited : 1;			/* the last output stopped at cwnd: it may grow (RFC 7661 in spirit) */
+	bool syn_text : 1;			/* all text on a SYN, ours or the peer's, was taken (RFC 7413 4) */
+	bool cwnd_limited : 1;			/* the last output stopped at cwnd: the window may grow (validate.c) */
 	uint8_t mss_proof : 2;			/* pmtu.c: enum mss_proof; if MSS_TRIED, mss_proof_at is the end of that segment */
 	uint8_t ttl, tos, retries;		/* retries: R2 (RFC 9293 3.8.3); UINT8_MAX: for ever */
 	uint8_t fastopen;			/* enum tcp_fastopen */

@@ -92,6 +92,10 @@ int64_t tcp_send(struct tapir *t, struct tcp_conn *c, const void *buf, size_t n)
 	error = may_send(c);
 	if (error)
 		return error;
+	if (!n && tcp_fastopen_waits(c)) {	/* nothing to take along, but the program does not want to wait */
+		c->fastopen = FASTOPEN_SHOWS;
+		tcp_ready(t, c);
+	}
 	tcp_note_app_limit(c);
 	taken = stream_append(&c->tx, &t->frames, buf, n < room ? (uint32_t)n : room);
 	if (!taken && n && tcp_orphan_make_room(t))

@@ -39,7 +39,7 @@ START_TEST(an_orphan_that_is_read_byte_by_byte_ends)
 	usec_t begin;
 	uint32_t got = 1;
 
-	peer_config()->orphan_us = 120 * TAPIR_SEC;
+	peer_config()->orphan_us = 100 * TAPIR_SEC;		/* and 20 s for so many bytes */
 	p = established(_i);
 	begin = peer_now(&p);
 	becomes_an_orphan(&p, 20000);
@@ -60,7 +60,7 @@ START_TEST(an_orphan_that_takes_too_long_is_reset)
 {
 	struct peer p;
 
-	peer_config()->orphan_us = 30 * TAPIR_SEC;
+	peer_config()->orphan_us = 25 * TAPIR_SEC;		/* and 5 s for so many bytes */
 	peer_config()->orphan_retries = 100;
 	p = established(_i);
 	becomes_an_orphan(&p, 5000);
