@@ -3,6 +3,8 @@
 #ifndef COMMANDS_H
 #define COMMANDS_H
 
+#define TAPIR_VERSION "0.1"
+
 int serve_main(int argc, char **argv);
 int ping_main(int argc, char **argv);
 int nc_main(int argc, char **argv);

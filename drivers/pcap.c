@@ -87,7 +87,7 @@ static void wire_close(struct driver *d)
 		driver_warn("%llu frames of %s were skipped: cut short, or longer than the MTU of %u",
 			    (unsigned long long)w->skipped, w->name, (unsigned int)d->mtu);
 	if (w->answers)
-		dump_close(w->answers);
+		dump_close(w->answers, &(struct dump_end){.at_us = w->first_us + (w->due_us - w->start_us)});
 	if (w->p)
 		pcap_close(w->p);
 	free(w);
@@ -249,8 +249,11 @@ static int file_send(struct driver *d, const struct tapir_out *out, usec_t now_u
 	struct wire *w = (struct wire *)d;
 	usec_t first_us = w->first_us == USEC_NEVER ? 0 : w->first_us;
 
-	if (w->answers)
-		dump_out(w->answers, first_us + (now_us - w->start_us), out);
+	if (w->answers == NULL || out->len > sizeof w->scratch)
+		return 0;
+	tapir_out_copy(out, w->scratch, false);
+	dump_frame(w->answers, &(struct dump_frame){.at_us = first_us + (now_us - w->start_us),
+						    .bytes = {w->scratch, out->len}, .out = true});
 	return 0;
 }
 
@@ -273,7 +276,7 @@ static int file_open(struct wire *w, const char *out_path)
 		return refuse_link_type(w->name, pcap_datalink(w->p));
 	w->d.ip_only = w->link->ip_only;
 	if (out_path)
-		w->answers = dump_open(out_path, w->d.ip_only);
+		w->answers = dump_open(&(struct capture_options){.path = out_path}, w->d.ip_only);
 	return out_path && w->answers == NULL ? TAPIR_EIO : 0;
 }
 

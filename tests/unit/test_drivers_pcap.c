@@ -105,7 +105,7 @@ static void open_captured(bool ip_only)
 
 	driver_open_pair(ends, 1500, (struct tapir_offload_caps){.csum = true, .tso4 = true}, ip_only);
 	far = ends[1];
-	captured = driver_wrap_capture(ends[0], out_path, EPOCH);
+	captured = driver_wrap_capture(ends[0], &(struct capture_options){.path = out_path, .epoch_us = EPOCH});
 	ck_assert_msg(captured != NULL, "%s", driver_error());
 }
 
@@ -216,7 +216,7 @@ START_TEST(a_file_that_cannot_be_written_is_said_and_leaves_the_driver_alone)
 	struct driver *ends[2];
 
 	driver_open_pair(ends, 1500, (struct tapir_offload_caps){.csum = false}, false);
-	ck_assert_ptr_null(driver_wrap_capture(ends[0], "/nowhere/at/all.pcap", 0));
+	ck_assert_ptr_null(driver_wrap_capture(ends[0], &(struct capture_options){.path = "/nowhere/at/all.pcap"}));
 	ck_assert_ptr_nonnull(strstr(driver_error(), "/nowhere/at/all.pcap"));
 	ck_assert_int_eq(send_frame(ends[0], 1, 60, START), 0);
 	driver_close(ends[0]);
