@@ -196,7 +196,7 @@ static void option_ipv4(struct block *b, const struct capture_options *o)
 	for (unsigned int i = 0; i < 4; i++) {
 		unsigned int bits = o->prefix_len > 8 * i ? o->prefix_len - 8 * i : 0;
 
-		bytes[4 + i] = bits >= 8 ? 0xff : (uint8_t)(0xff00u >> bits);
+		bytes[4 + i] = (uint8_t)(0xff00u >> (bits < 8 ? bits : 8));
 	}
 	option(b, IF_IPV4ADDR, bytes, sizeof bytes);
 }

@@ -6,9 +6,8 @@
 
 struct segments {
 	struct span frame;
-	uint32_t ip_at, transport_at, text_at, size;	/* size: bytes of text in each */
+	uint32_t ip_at, tcp_at, text_at, size;	/* size: bytes of text in each */
 	uint32_t count, next;			/* how many there are; the next to be made */
-	bool tcp;
 };
 /* False: there is nothing to cut. frame is borrowed, and hides no partial checksum. */
 bool segments_begin(struct segments *s, struct span frame, const struct tapir_offload *offload, bool ip_only);

@@ -4,7 +4,7 @@
  * waits here, up to WAITING_MAX, behind which whole records are left out, so that what does arrive stays whole. The first
  * error ends it; it is said once, and a file is cut back to what was whole.
  *
- * Invariant: buf[0..n) holds whole records but for the first, of which a pipe may have taken the beginning. */
+ * Invariant: buf[at..n) is what waits: whole records but for the first, of which a pipe may have taken the beginning. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -24,7 +24,7 @@ struct sink {
 	bool file, pipe, broken, full_said;	/* file: it is ours from its first byte; pipe: writing never waits */
 	uint64_t written, left_out;
 	uint8_t *buf;
-	size_t n, room;
+	size_t at, n, room;
 	char path[256];
 };
 
@@ -83,42 +83,43 @@ static void break_off(struct sink *s, const char *why, size_t part)
 		why = "and its last frame is cut short";
 	driver_warn("the capture %s ends here: %s", s->path, why);
 	s->broken = true;
-	s->n = 0;
-}
-
-static void take_off(struct sink *s, size_t done)
-{
-	memmove(s->buf, s->buf + done, s->n - done);
-	s->n -= done;
+	s->at = s->n = 0;
 }
 
 void sink_flush(struct sink *s)
 {
-	size_t done = 0;
+	size_t from = s->at;
 
-	while (!s->broken && done < s->n) {
-		ssize_t wrote = write(s->fd, s->buf + done, s->n - done);
+	while (!s->broken && s->at < s->n) {
+		ssize_t wrote = write(s->fd, s->buf + s->at, s->n - s->at);
 
-		if (wrote > 0) {
-			done += (size_t)wrote;
-		} else if (wrote < 0 && errno == EAGAIN && s->pipe) {
+		if (wrote > 0)
+			s->at += (size_t)wrote;
+		else if (wrote < 0 && errno == EAGAIN && s->pipe)
 			break;
-		} else if (wrote < 0 && errno != EINTR) {
-			break_off(s, errno == EPIPE ? "its reader has gone" : strerror(errno), done);
-			return;
-		}
+		else if (wrote < 0 && errno != EINTR)
+			break_off(s, errno == EPIPE ? "its reader has gone" : strerror(errno), s->at - from);
 	}
 	if (s->broken)
 		return;
-	s->written += done;
-	take_off(s, done);
+	s->written += s->at - from;
+	if (s->at == s->n)
+		s->at = s->n = 0;
 }
 
+/* Room for n more, behind what waits. */
 static bool has_room(struct sink *s, size_t n)
 {
-	size_t room = s->room ? s->room : GATHER;
+	size_t room = s->room ? s->room : GATHER, waiting = s->n - s->at;
 	uint8_t *buf;
 
+	if (s->n + n <= s->room)
+		return true;
+	if (s->at > 0 && s->at >= waiting) {	/* each byte is moved once for each that was written */
+		memcpy(s->buf, s->buf + s->at, waiting);
+		s->at = 0;
+		s->n = waiting;
+	}
 	while (room < s->n + n)
 		room *= 2;
 	if (room == s->room)
@@ -143,7 +144,7 @@ uint8_t *sink_reserve(struct sink *s, size_t n)
 {
 	if (s->broken)
 		return NULL;
-	if (s->n >= GATHER)
+	if (s->n - s->at >= GATHER)
 		sink_flush(s);
 	if (s->broken)
 		return NULL;
@@ -160,7 +161,7 @@ void sink_commit(struct sink *s, size_t n)
 
 bool sink_is_waiting(const struct sink *s)
 {
-	return s->n > 0;
+	return s->n > s->at;
 }
 
 bool sink_is_pipe(const struct sink *s)
@@ -175,7 +176,7 @@ bool sink_is_broken(const struct sink *s)
 
 uint64_t sink_size(const struct sink *s)
 {
-	return s->written + s->n;
+	return s->written + s->n - s->at;
 }
 
 uint64_t sink_left_out(const struct sink *s)
@@ -189,7 +190,7 @@ static void drain(struct sink *s)
 	struct pollfd reader = {.fd = s->fd, .events = POLLOUT};
 
 	sink_flush(s);
-	while (!s->broken && s->n > 0 && poll(&reader, 1, CLOSE_WAIT_MS) == 1)
+	while (!s->broken && s->n > s->at && poll(&reader, 1, CLOSE_WAIT_MS) == 1)
 		sink_flush(s);
 }
 
