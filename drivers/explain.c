@@ -1,8 +1,9 @@
 /* explain.c: puts what the stack and the line tell beside the frame that it is about, for a capture's comments.
  *
- * What is told from a frame's arrival to its verdict is about that frame. What is told at any other time, by a timer or by a
- * program's call, waits for the next frame that its connection sends. What finds no such frame within WAIT_US, the end of
- * TIME-WAIT for one, goes with whichever frame leaves then, with its connection's name and its age.
+ * What is told from a frame's arrival to its verdict is about that frame, but for a segment that answers it. That, and what
+ * is told at any other time, by a timer or by a program's call, waits for the next frame that its connection sends. What
+ * finds no such frame within WAIT_US, the end of TIME-WAIT for one, goes with whichever frame leaves then, with its
+ * connection's name and its age.
  *
  * Bounded: WAITING events wait, the oldest gives way; a frame has so many remarks as struct remarks holds. */
 #include <stdarg.h>
@@ -101,6 +102,12 @@ static bool is_small_talk(const struct tapir_event *e)
 	return e->kind == TAPIR_EV_SEGMENT_IN || e->kind == TAPIR_EV_TIMER_ARMED;
 }
 
+/* An answer may be made while its question is looked at, a SYN cookie for one. */
+static bool is_about_to_leave(const struct tapir_event *e)
+{
+	return e->kind == TAPIR_EV_SEGMENT_OUT || e->kind == TAPIR_EV_RETRANSMIT;
+}
+
 static void say(struct remarks *r, const struct tapir_event *e, const struct connection *about, usec_t now_us)
 {
 	struct trace_options how = {.addresses = has_connection(e) && !is_about(e, about)};
@@ -136,7 +143,7 @@ bool explain_event(struct explain *x, const struct tapir_event *e)
 	x->heard = true;
 	if (is_small_talk(e))
 		return false;
-	if (!x->arriving) {
+	if (!x->arriving || is_about_to_leave(e)) {
 		wait_for_frame(x, e);
 		return false;
 	}
