@@ -18,6 +18,7 @@
 #include "internal.h"
 
 #define FILE_MTU 1500			/* a file has none of its own */
+#define TIME_MAX_S (INT64_C(1) << 40)	/* 34000 years */
 #define SKIP_MAX 64			/* frames that one recv passes over */
 
 /* How frames lie in a capture: after `header` bytes, IP if the number at type_at is type_ip (type_at -1: always). */
@@ -84,8 +85,8 @@ static void wire_close(struct driver *d)
 	struct wire *w = (struct wire *)d;
 
 	if (w->skipped)
-		driver_warn("%llu frames of %s were skipped: cut short, or longer than the MTU of %u",
-			    (unsigned long long)w->skipped, w->name, (unsigned int)d->mtu);
+		driver_warn("%llu frames of %s were skipped: cut short when they were captured, or too long",
+			    (unsigned long long)w->skipped, w->name);
 	if (w->answers)
 		dump_close(w->answers, &(struct dump_end){.at_us = w->first_us + (w->due_us - w->start_us)});
 	if (w->p)
@@ -204,8 +205,11 @@ struct driver *driver_open_pcap_live(const char *interface)
 
 /* ---- file ---- */
 
+/* A file may say any time, one far beyond the end of the clock too. */
 static usec_t capture_time(const struct pcap_pkthdr *h)
 {
+	if (h->ts.tv_sec < 0 || h->ts.tv_sec > TIME_MAX_S || h->ts.tv_usec < 0)
+		return h->ts.tv_sec < 0 ? 0 : (usec_t)TIME_MAX_S * TAPIR_SEC;
 	return (usec_t)h->ts.tv_sec * TAPIR_SEC + (usec_t)h->ts.tv_usec / 1000;	/* tv_usec holds nanoseconds */
 }
 
