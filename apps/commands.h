@@ -10,6 +10,7 @@ int ping_main(int argc, char **argv);
 int nc_main(int argc, char **argv);
 int lab_main(int argc, char **argv);
 int ladder_main(int argc, char **argv);
+int extcap_main(int argc, char **argv);
 int doctor_main(int argc, char **argv);
 
 #endif

@@ -10,6 +10,7 @@ static const struct command { const char *name; int (*main)(int argc, char **arg
 	{ "ping", ping_main, "sends ICMP echo requests from a stack of its own" },
 	{ "nc", nc_main, "a TCP or UDP connection from standard input and output, or waits for one" },
 	{ "ladder", ladder_main, "draws the connections in a capture file, with the states of both sides" },
+	{ "extcap", extcap_main, "for Wireshark to call: puts the stack into its list of interfaces" },
 	{ "doctor", doctor_main, "says what on this machine stands in the way, and the cure" },
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])

@@ -32,14 +32,19 @@ struct capture {
 
 static void write_pieces(struct capture *c, struct segments *s, struct dump_frame *f)
 {
-	struct remarks none = {.count = 0};
-	uint32_t n, number = 0;
+	const bool remarks = f->remarks != NULL;
+	struct remarks which;
+	uint32_t n;
 
 	while ((n = segments_next(s, c->piece)) > 0) {
 		f->bytes = (struct span){c->piece, n};
-		f->remarks = number == 0 && f->remarks ? f->remarks : &none;
+		if (s->next > 1 && remarks) {
+			which.count = 0;
+			which.n = 0;
+			remark(&which, "segment %u of %u, which were one frame: what is said of it is with the first", s->next, s->count);
+			f->remarks = &which;
+		}
 		dump_frame(c->dump, f);
-		number++;
 	}
 }
 

@@ -105,7 +105,8 @@ struct fault_note { enum fault_fate fate; bool out; uint64_t number; struct span
 void driver_fault_tell(struct driver *fault, void (*tell)(void *ctx, const struct fault_note *note), void *ctx);
 
 struct capture_options {
-	const char *path;		/* "-": the standard output. pcapng when it is that or ends in .pcapng, else pcap */
+	const char *path;		/* "-": the standard output. pcapng when it is that, or ends in .pcapng, or is a FIFO
+					 * whose name does not end in .pcap; else pcap */
 	usec_t epoch_us;		/* makes wall time of the clock of now_us */
 	bool segments;			/* frames that a driver is to cut up are cut up in the file */
 	uint64_t rotate_bytes;		/* a file that would become larger gets a number in its name, FILE_00001.pcapng, and

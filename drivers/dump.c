@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "pcapng.h"
 #include "sink.h"
@@ -32,11 +33,21 @@ struct dump {
 	char path[PATH_MAX], numbered[PATH_MAX + 16];
 };
 
+static bool ends_in(const char *path, const char *suffix)
+{
+	size_t n = strlen(path), m = strlen(suffix);
+
+	return n >= m && strcmp(path + n - m, suffix) == 0;
+}
+
+/* Whoever looks on live is Wireshark, and can read it. */
 static bool is_pcapng(const char *path)
 {
-	size_t n = strlen(path);
+	struct stat st;
 
-	return strcmp(path, "-") == 0 || (n >= 7 && strcmp(path + n - 7, ".pcapng") == 0);
+	if (strcmp(path, "-") == 0 || ends_in(path, ".pcapng"))
+		return true;
+	return !ends_in(path, ".pcap") && stat(path, &st) == 0 && S_ISFIFO(st.st_mode);
 }
 
 /* ---- the beginning of a file ---- */
