@@ -93,6 +93,7 @@ enum tapir_verdict tcp_input(struct tapir *t, const struct ip_packet *pkt)
 	struct tapir_endpoint local, peer;
 	struct tcp_listener *l;
 	struct tcp_conn *c;
+	struct tcp_mini *m;
 	enum tapir_verdict v;
 
 	if (pkt->group)
@@ -103,6 +104,9 @@ enum tapir_verdict tcp_input(struct tapir *t, const struct ip_packet *pkt)
 	local = (struct tapir_endpoint){pkt->dst, a.seg.dst_port};
 	peer = (struct tapir_endpoint){pkt->src, a.seg.src_port};
 	c = tcp_demux(t, &local, &peer);
+	m = c ? NULL : tcp_mini_find(t, &local, &peer);
+	if (m && !(c = tcp_mini_unfold(t, m)))
+		return DROP_NO_MEMORY;
 	if (c && tcp_time_wait_yields(c, &a.seg)) {
 		a.has_floor = true;
 		a.iss_floor = c->snd.max;

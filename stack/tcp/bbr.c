@@ -32,7 +32,11 @@ static const struct { uint16_t pacing, cwnd; const char *why; } gains[] = {
 	[BBR_PROBE_RTT] = {100, BBR_PROBE_RTT_CWND_PERCENT, "draft-ietf-ccwg-bbr 5.3.4: ProbeRTT"},
 };
 
-static const char *bbr_why(const void *priv) { return gains[((const struct bbr *)priv)->state].why; }
+static const char *bbr_why(const struct cc *cc, const void *priv)
+{
+	(void)cc;
+	return gains[((const struct bbr *)priv)->state].why;
+}
 
 /* --- pacing rate (5.6.2) ---------------------------------------------------------------------------------------- */
 

@@ -56,6 +56,7 @@ struct cc_sample {
 	uint32_t rtt_us;		/* of the newest segment that it acknowledged and that was sent once; or CC_NONE */
 	uint32_t srtt_us, min_rtt_us;	/* 0, CC_NONE: not known yet */
 	bool cwnd_limited;		/* the window, not the program or the peer, was the limit: it may grow (RFC 7661) */
+	bool reorders;			/* this path has been seen to (RFC 8985 6.2 step 3): a hole need be no loss */
 	bool recovery;			/* inside fast recovery or after a timeout: PRR moves cwnd, unless paces_itself */
 	bool ece;			/* the peer echoes congestion (RFC 3168 6.1.2) */
 	bool round_start;		/* everything that was outstanding when the last round began is acknowledged */
@@ -81,8 +82,8 @@ struct cc_ops {
 	/* The last congestion was none (RFC 4015 3.2): before holds what on_congestion found. May be NULL: cwnd, ssthresh and priv
 	 * are put back as they were, cwnd not below what it is. */
 	void (*on_undo)(struct cc *cc, void *priv, const struct cc *before, const void *before_priv);
-	/* What it is doing just now, with the section that says so: for the probe. May be NULL. */
-	const char *(*why)(const void *priv);
+	/* What it is doing just now, with the section that says so: for the probe. */
+	const char *(*why)(const struct cc *cc, const void *priv);
 };
 
 extern const struct cc_ops cc_newreno, cc_cubic, cc_bbr;

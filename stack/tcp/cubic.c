@@ -213,7 +213,20 @@ static void cubic_on_undo(struct cc *cc, void *priv, const struct cc *before, co
 	memcpy(priv, before_priv, sizeof(struct cubic));
 }
 
+static const char *cubic_why(const struct cc *cc, const void *priv)
+{
+	const struct cubic *c = priv;
+
+	if (cc->cwnd < cc->ssthresh && c->hystart.baseline_us)
+		return "RFC 9406 4.2: conservative slow start, as the round trips grow longer";
+	if (cc->cwnd < cc->ssthresh)
+		return "RFC 9438 4.10: slow start";
+	if (cc->cwnd == c->w_est)
+		return "RFC 9438 4.3: the Reno-friendly region";
+	return cc->cwnd < c->w_max ? "RFC 9438 4.4: the concave region" : "RFC 9438 4.5: the convex region";
+}
+
 const struct cc_ops cc_cubic = {
 	.name = "cubic", .start = cubic_start, .on_ack = cubic_on_ack, .on_congestion = cubic_on_congestion,
-	.on_undo = cubic_on_undo,
+	.on_undo = cubic_on_undo, .why = cubic_why,
 };

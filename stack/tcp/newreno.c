@@ -43,14 +43,25 @@ static void newreno_on_ack(struct cc *cc, void *priv, const struct cc_sample *s)
 		avoid(cc, r, window_mss(s), credit);
 }
 
+/* RFC 5681 3.1, equation (4), names the most that ssthresh may be. Half a segment of a window carries nothing, but a window that
+ * grows by a segment for each window of bytes waits for it in every round: a tenth of the growth, if it is small. */
 static void newreno_on_congestion(struct cc *cc, void *priv, const struct cc_sample *s, enum cc_signal signal, bool again)
 {
 	struct newreno *r = priv;
 
 	window_cut(cc, s, &(struct window_cut){signal, again, 5});
+	if (!again)
+		cc->ssthresh -= cc->ssthresh % window_mss(s);
 	r->acked = r->held = 0;
+}
+
+static const char *newreno_why(const struct cc *cc, const void *priv)
+{
+	(void)priv;
+	return cc->cwnd < cc->ssthresh ? "RFC 5681 3.1: slow start" : "RFC 5681 3.1: congestion avoidance";
 }
 
 const struct cc_ops cc_newreno = {
 	.name = "newreno", .start = newreno_start, .on_ack = newreno_on_ack, .on_congestion = newreno_on_congestion,
+	.why = newreno_why,
 };

@@ -38,13 +38,12 @@ struct tcp_conn *tcp_open_active(struct tapir *t, const struct tapir_endpoint *l
 				 void *owner, int *error)
 {
 	struct tapir_endpoint mine = *local;
-	struct tcp_conn *c, *old;
+	struct tcp_conn *c;
 
 	*error = choose_local(t, &mine, peer);
 	if (*error)
 		return NULL;
-	old = tcp_demux(t, &mine, peer);
-	if (old) {
+	if (tcp_is_taken(t, &mine, peer)) {
 		*error = TAPIR_EADDRINUSE;	/* "connection already exists"; TIME-WAIT is one too (RFC 9293 3.6.1) */
 		return NULL;
 	}
@@ -93,6 +92,10 @@ int64_t tcp_send(struct tapir *t, struct tcp_conn *c, const void *buf, size_t n)
 	error = may_send(c);
 	if (error)
 		return error;
+	if (!n && tcp_fastopen_waits(c)) {	/* nothing to take along, but the program does not want to wait */
+		c->fastopen = FASTOPEN_SHOWS;
+		tcp_ready(t, c);
+	}
 	tcp_note_app_limit(c);
 	taken = stream_append(&c->tx, &t->frames, buf, n < room ? (uint32_t)n : room);
 	if (!taken && n && tcp_orphan_make_room(t))
@@ -251,6 +254,7 @@ void tcp_release(struct tapir *t, struct tcp_conn *c)
 			tcp_orphan_begin(t, c);
 		break;
 	case TCP_TIME_WAIT:
+		tcp_mini_begin(t, c);
 		break;
 	case TCP_SYN_SENT: case TCP_SYN_RCVD: case TCP_ESTABLISHED: case TCP_CLOSE_WAIT: case TCP_LISTEN:
 		assert(false);			/* an owner closes or aborts before it lets go */

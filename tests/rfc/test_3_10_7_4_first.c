@@ -55,6 +55,41 @@ START_TEST(text_outside_the_window_draws_an_ack_in_each_state)
 }
 END_TEST
 
+/* RFC 9293 3.10.7.4 first, which we deviate from: a peer that has filled the window sends its ACKs with the number behind it. While
+ * some of that text is lost, ours is acknowledged all the same. */
+START_TEST(an_ack_from_behind_a_full_window_counts)
+{
+	struct peer p = established(_i);
+	uint32_t edge = 1 + peer_info(&p).rcv_wnd;
+
+	user_sends(&p, 100);
+	peer_expects(&p, "P. 1:101(100) ack 1");
+	peer_sends(&p, ". %u:%u(0) ack 101", edge + 1, edge + 1);
+	ck_assert_verdict(&p, DROP_TCP_OUT_OF_WINDOW);
+	peer_expects(&p, ". 101:101(0) ack 1");
+	ck_assert_uint_eq(peer_info(&p).unacked, 100);
+	peer_sends(&p, ". %u:%u(0) ack 101", edge, edge);
+	ck_assert_verdict(&p, ACCEPT);
+	peer_expects_nothing(&p);
+	ck_assert_uint_eq(peer_info(&p).unacked, 0);
+}
+END_TEST
+
+/* But nothing else does from there: no FIN, no RST. */
+START_TEST(only_an_ack_counts_from_behind_a_full_window)
+{
+	struct peer p = established(_i);
+	uint32_t edge = 1 + peer_info(&p).rcv_wnd;
+
+	peer_sends(&p, "R. %u:%u(0) ack 1", edge, edge);
+	ck_assert_verdict(&p, DROP_TCP_RST_OUT_OF_WINDOW);
+	peer_sends(&p, "F. %u:%u(0) ack 1", edge, edge);
+	ck_assert_verdict(&p, DROP_TCP_OUT_OF_WINDOW);
+	peer_expects(&p, ". 1:1(0) ack 1");
+	ck_assert_state(&p, TAPIR_TCP_ESTABLISHED);
+}
+END_TEST
+
 /* RFC 9293 3.10.7.4 first, second: SYN-RECEIVED, ESTABLISHED, FIN-WAIT-1, FIN-WAIT-2, CLOSE-WAIT, CLOSING, LAST-ACK,
  * TIME-WAIT: not acceptable and the RST bit is set: drop the segment and return. */
 START_TEST(a_rst_outside_the_window_is_dropped_silently_in_each_state)
@@ -301,6 +336,8 @@ Suite *suite(void)
 	return peer_suite("RFC 9293 3.10.7.4 first", (const TTest *[]){
 		an_empty_segment_outside_the_window_draws_an_ack_in_each_state,
 		text_outside_the_window_draws_an_ack_in_each_state,
+		an_ack_from_behind_a_full_window_counts,
+		only_an_ack_counts_from_behind_a_full_window,
 		a_rst_outside_the_window_is_dropped_silently_in_each_state,
 		an_empty_segment_at_either_edge_of_the_window_is_acceptable,
 		an_empty_segment_meets_a_zero_window_only_at_rcv_nxt,

@@ -42,7 +42,7 @@ static bool reaches(const struct toy_flow *f, enum bbr_state state)
 	return model(f)->state == state;
 }
 
-#define ck_assert_reaches(f, state) ck_assert_msg(reaches((f), (state)), "it stays in %s", cc_bbr.why((f)->x.cc_priv))
+#define ck_assert_reaches(f, state) ck_assert_msg(reaches((f), (state)), "it stays in %s", cc_bbr.why(NULL, (f)->x.cc_priv))
 
 /* --- the whole ------------------------------------------------------------------------------------------------- */
 

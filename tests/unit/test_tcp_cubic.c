@@ -106,7 +106,7 @@ START_TEST(the_window_follows_the_cubic_function_at_every_scale)
 }
 END_TEST
 
-/* RFC 9438 4.4, 4.5: driven by ACKs: concave up to W_max at K, convex behind it. */
+/* RFC 9293 3.8.2 (MAY-18), RFC 9438 4.4, 4.5: driven by ACKs: concave up to W_max at K, convex behind it. */
 START_TEST(the_window_is_concave_up_to_w_max_and_convex_behind)
 {
 	double t = 0, before = 700, last_step = 1e9, step;
