@@ -109,7 +109,7 @@ int extcap_main(int argc, char **argv)
 		return fputs(help, stdout) < 0;
 	if (a.interfaces)
 		return puts("extcap {version=" TAPIR_VERSION "}\n"
-			    "interface {value=tapir}{display=tapir: a TCP/IP stack on a TAP, with its own account of each frame}") < 0;
+			    "interface {value=tapir}{display=tapir: a TCP/IP stack on a TAP, with its reasons}") < 0;
 	if (a.interface && strcmp(a.interface, "tapir") != 0) {
 		fprintf(stderr, "tapir extcap: there is no interface '%s': the only one is tapir.\n", a.interface);
 		return 2;

@@ -7,8 +7,8 @@
 #include "values.h"
 
 enum {
-	OPT_TAP = 256, OPT_ADDR, OPT_GATEWAY, OPT_MAC, OPT_MTU, OPT_UP, OPT_CAPTURE, OPT_SEGMENTS, OPT_ROTATE, OPT_TRACE, OPT_LOSS, OPT_DELAY,
-	OPT_REORDER, OPT_DUPLICATE, OPT_CORRUPT, OPT_RATE, OPT_SEED, OPT_CC, OPT_ECN
+	OPT_TAP = 256, OPT_ADDR, OPT_GATEWAY, OPT_MAC, OPT_MTU, OPT_UP, OPT_CAPTURE, OPT_SEGMENTS, OPT_ROTATE, OPT_TRACE,
+	OPT_LOSS, OPT_DELAY, OPT_REORDER, OPT_DUPLICATE, OPT_CORRUPT, OPT_RATE, OPT_SEED, OPT_CC, OPT_ECN
 };
 
 const struct option_line common_options[] = {
@@ -20,7 +20,7 @@ const struct option_line common_options[] = {
 	{ OPT_UP, "up", "ADDR/LEN", "give the kernel this address on the TAP, and bring it up" },
 	{ OPT_CC, "cc", "NAME", "congestion control: newreno, cubic or bbr (cubic)" },
 	{ OPT_ECN, "ecn", "WHEN", "marks of congestion instead of losses: on, off, or when asked by the peer (asked)" },
-	{ OPT_CAPTURE, "capture", "FILE", "write every frame to FILE.pcapng, with the stack's reasons, FILE.pcap, or - for a pipe" },
+	{ OPT_CAPTURE, "capture", "FILE", "write every frame to FILE.pcapng, with the reasons, to FILE.pcap, or to a pipe: -" },
 	{ OPT_SEGMENTS, "capture-segments", NULL, "and large offloaded frames as the segments that they become" },
 	{ OPT_ROTATE, "capture-rotate", "SIZE[,N]", "begin a new file at this size: 10M; keep the latest N" },
 	{ OPT_TRACE, "trace", "[FILE]", "print one line a frame to standard error, or to FILE" },

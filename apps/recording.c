@@ -30,7 +30,7 @@ static void put(struct text *t, const char *format, ...)
 /* One word as a shell would take it; what is not printable ASCII is a question mark, since the file wants UTF-8. */
 static void put_word(struct text *t, const char *word)
 {
-	bool plain = *word && strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=+,.:/%@") == strlen(word);
+	bool plain = *word && !strpbrk(word, " !\"#$&'()*;<>?[\\]^`{|}~");
 	put(t, plain ? "" : "'");
 	for (; *word; word++)
 		put(t, "%c", *word >= ' ' && *word <= '~' ? *word : '?');

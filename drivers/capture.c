@@ -41,7 +41,8 @@ static void write_pieces(struct capture *c, struct segments *s, struct dump_fram
 		if (s->next > 1 && remarks) {
 			which.count = 0;
 			which.n = 0;
-			remark(&which, "segment %u of %u, which were one frame: what is said of it is with the first", s->next, s->count);
+			remark(&which, "segment %u of %u, which were one frame: the first has what is said of it", s->next,
+			       s->count);
 			f->remarks = &which;
 		}
 		dump_frame(c->dump, f);
