@@ -85,7 +85,7 @@ $(B)/sim: $(B)/obj/tests/sim/net.o $(B)/libsupport.a $(B)/libapps.a $(LIBS)
 $(B)/versus/%: $(B)/obj/tests/versus/%.o $(B)/libsupport.a $(B)/libapps.a $(LIBS)
 	@$(SAY)
 	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(CHECK) $(LDLIBS)
-$(B)/fuzzers/%: $(B)/obj/tests/fuzz/%.o $(B)/libsupport.a $(LIBS)
+$(B)/fuzzers/%: $(B)/obj/tests/fuzz/%.o $(B)/libsupport.a $(B)/libapps.a $(LIBS)
 	@$(SAY)
 	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer -o $@ $^ $(CHECK) $(LDLIBS)
 
