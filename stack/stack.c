@@ -88,7 +88,7 @@ enum tapir_verdict tapir_input(struct tapir *t, struct tapir_frame *frame)
 	uint32_t len = frame->len;
 	enum tapir_verdict v = t->cfg.ip_only ? ip_input(t, &frame, false) : eth_input(t, &frame);
 
-	verdict_count(t, v, len);
+	verdict_arrived(t, v, len);
 	frame_put(&t->frames, frame);
 	sockets_wake(t);
 	return v;
