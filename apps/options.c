@@ -8,7 +8,7 @@
 
 enum {
 	OPT_TAP = 256, OPT_ADDR, OPT_GATEWAY, OPT_MAC, OPT_MTU, OPT_UP, OPT_CAPTURE, OPT_SEGMENTS, OPT_ROTATE, OPT_TRACE,
-	OPT_LOSS, OPT_DELAY, OPT_REORDER, OPT_DUPLICATE, OPT_CORRUPT, OPT_RATE, OPT_SEED, OPT_CC, OPT_ECN
+	OPT_LOSS, OPT_DELAY, OPT_REORDER, OPT_DUPLICATE, OPT_CORRUPT, OPT_RATE, OPT_SEED, OPT_CC, OPT_ECN, OPT_BUSY_POLL
 };
 
 const struct option_line common_options[] = {
@@ -30,6 +30,7 @@ const struct option_line common_options[] = {
 	{ OPT_DUPLICATE, "duplicate", "P", "deliver this part of the frames twice" },
 	{ OPT_CORRUPT, "corrupt", "P", "flip a bit in this part of the frames" },
 	{ OPT_RATE, "rate", "RATE", "let no more than this through: 10mbit" },
+	{ OPT_BUSY_POLL, "busy-poll", NULL, "never sleep: quicker answers, for the price of a processor" },
 	{ OPT_SEED, "seed", "N", "the same seed gives the same faults, ISNs and ports" },
 	{ 0, NULL, NULL, NULL }
 };
@@ -164,6 +165,9 @@ const char *options_set(struct options *o, int id, const char *value)
 		return NULL;
 	case OPT_ROTATE:
 		return set_rotate(o, value);
+	case OPT_BUSY_POLL:
+		o->busy_poll = true;
+		return NULL;
 	case OPT_TRACE:
 		o->trace = true;
 		o->trace_file = value;

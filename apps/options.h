@@ -25,6 +25,7 @@ struct options {
 	const char *trace_file;		/* NULL: standard error */
 	struct fault_config fault;	/* the seed is in it */
 	bool seeded;			/* --seed was given */
+	bool busy_poll;
 };
 
 /* One option: of the common ones, or of a subcommand. A list ends with id 0. */

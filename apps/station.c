@@ -234,6 +234,7 @@ bool station_open(struct station *s, const char *command, const struct options *
 	if (!s->loop)
 		return complain(s, "%s", loop_error());
 	s->stack = loop_stack(s->loop);
+	loop_busy_poll(s->loop, o->busy_poll);
 	return watch_signals(s);
 }
 

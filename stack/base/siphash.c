@@ -5,12 +5,13 @@
 
 struct sip { uint64_t v0, v1, v2, v3; };
 
-static uint64_t rotl(uint64_t x, unsigned n)
+static inline uint64_t rotl(uint64_t x, unsigned n)
 {
 	return x << n | x >> (64 - n);
 }
 
-static void sip_round(struct sip *s)
+/* Inline, as the next two: the four words then stay in registers from the first round to the last. */
+static inline void sip_round(struct sip *s)
 {
 	s->v0 += s->v1;
 	s->v2 += s->v3;
@@ -24,7 +25,7 @@ static void sip_round(struct sip *s)
 	s->v2 = rotl(s->v2, 32);
 }
 
-static void sip_word(struct sip *s, uint64_t word)
+static inline void sip_word(struct sip *s, uint64_t word)
 {
 	s->v3 ^= word;
 	sip_round(s);
@@ -33,7 +34,7 @@ static void sip_word(struct sip *s, uint64_t word)
 }
 
 /* The first n bytes at p, at most 8, least significant first. */
-static uint64_t little_endian(const uint8_t *p, size_t n)
+static inline uint64_t little_endian(const uint8_t *p, size_t n)
 {
 	uint64_t word = 0;
 

@@ -176,7 +176,7 @@ static void leave_state(struct tapir *t, struct tcp_conn *c, enum tcp_state to)
 	tcp_queue_remove(c);
 }
 
-void tcp_set_state(struct tapir *t, struct tcp_conn *c, enum tcp_state to)
+void tcp_set_state(struct tapir *t, struct tcp_conn *c, enum tcp_state to, const char *why)
 {
 	enum tcp_state from = c->state;
 
@@ -185,7 +185,7 @@ void tcp_set_state(struct tapir *t, struct tcp_conn *c, enum tcp_state to)
 	c->state = to;
 	if (to == TCP_TIME_WAIT)
 		t->tcp->time_wait_count++;
-	tcp_say_state(t, c, from, to);
+	tcp_say_state(t, c, from, why);
 }
 
 void tcp_conn_notify(struct tapir *t, struct tcp_conn *c)
@@ -215,12 +215,12 @@ static void detach(struct tapir *t, struct tcp_conn *c)
 	tcp_sender_put(t, c);
 }
 
-void tcp_conn_end(struct tapir *t, struct tcp_conn *c, int error)
+void tcp_conn_end(struct tapir *t, struct tcp_conn *c, int error, const char *why)
 {
 	assert(c->state != TCP_CLOSED);
 	c->error = (int16_t)error;
 	detach(t, c);
-	tcp_set_state(t, c, TCP_CLOSED);
+	tcp_set_state(t, c, TCP_CLOSED, why);
 	if (c->owner)
 		socket_tcp_ready(t, c);
 	else

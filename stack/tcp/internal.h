@@ -80,8 +80,8 @@ bool tcp_conn_may_open(struct tapir *t, bool now);
 struct tcp_conn *tcp_conn_borrow(struct tapir *t, enum tcp_state state);	/* of the pool, open or not; NULL: it is empty */
 void tcp_conn_fold(struct tapir *t, struct tcp_conn *c);	/* and back: its state lives on elsewhere, so nobody is told */
 void tcp_conn_init(struct tapir *t, struct tcp_conn *c, enum tcp_state state);
-void tcp_set_state(struct tapir *t, struct tcp_conn *c, enum tcp_state to);
-void tcp_conn_end(struct tapir *t, struct tcp_conn *c, int error);	/* enters CLOSED, flushes, tells the owner */
+void tcp_set_state(struct tapir *t, struct tcp_conn *c, enum tcp_state to, const char *why);
+void tcp_conn_end(struct tapir *t, struct tcp_conn *c, int error, const char *why);	/* enters CLOSED, flushes, tells the owner */
 void tcp_queue_push(struct tcp_queue *q, struct tcp_conn *c);
 void tcp_queue_remove(struct tcp_conn *c);				/* from whichever it is in, if any */
 void tcp_conn_notify(struct tapir *t, struct tcp_conn *c);		/* the upcall, if there is an owner */
@@ -119,7 +119,7 @@ void tcp_take_syn_options(struct tapir *t, struct tcp_conn *c, const struct tcp_
 bool tcp_listen_promote(struct tapir *t, struct tcp_conn *c);	/* SYN queue > accept queue; false: it is full */
 void tcp_established(struct tapir *t, struct tcp_conn *c);	/* our SYN is acknowledged: cc, keep-alive */
 void tcp_set_shift(const struct tapir *t, struct tcp_conn *c);	/* RCV.WND.SHIFT for all that rcvbuf may be (RFC 7323 2.3) */
-void tcp_enter_time_wait(struct tapir *t, struct tcp_conn *c);
+void tcp_enter_time_wait(struct tapir *t, struct tcp_conn *c, const char *why);
 bool tcp_time_wait_yields(const struct tcp_conn *c, const struct tcp_seg *seg);	/* RFC 6191: to this SYN */
 
 /* --- cookie.c --- */
@@ -367,7 +367,7 @@ static inline bool tcp_timer_is_armed(const struct tcp_conn *c, enum tapir_tcp_t
 void tcp_timer_fire(struct tapir *t, struct timer *timer);
 
 /* --- events.c: the probe's view (design: seeing is the product) --- */
-void tcp_say_state(struct tapir *t, const struct tcp_conn *c, enum tcp_state from, enum tcp_state to);
+void tcp_say_state(struct tapir *t, const struct tcp_conn *c, enum tcp_state from, const char *why);	/* to c->state */
 void tcp_say_segment(struct tapir *t, const struct tcp_conn *c, const struct tcp_seg *seg, enum tapir_event_kind kind,
 		     const char *why);
 void tcp_say_timer(struct tapir *t, const struct tcp_conn *c, enum tapir_tcp_timer timer, enum tapir_event_kind kind);

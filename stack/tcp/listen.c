@@ -125,7 +125,7 @@ static enum tapir_verdict third_check_syn(struct tapir *t, struct tcp_listener *
 	tcp_take_syn(t, c, l, a);
 	c->iss = c->snd.una = c->snd.nxt = c->snd.max = choose_iss(t, c, a);
 	tcp_demux_add(t, c);
-	tcp_set_state(t, c, TCP_SYN_RCVD);
+	tcp_set_state(t, c, TCP_SYN_RCVD, "RFC 9293 3.10.7.2 third: a SYN");
 	tcp_say_segment(t, c, &a->seg, TAPIR_EV_SEGMENT_IN, early ? "RFC 7413 4.2.2: the SYN has our cookie: its text is taken"
 								   : "RFC 9293 3.10.7.2 third");
 	if (early)
@@ -154,15 +154,16 @@ enum tapir_verdict tcp_arrives_listen(struct tapir *t, struct tcp_listener *l, s
 
 bool tcp_listen_promote(struct tapir *t, struct tcp_conn *c)
 {
+	const char *acked = "RFC 9293 3.10.7.4 fifth: our SYN is acknowledged";
 	struct tcp_listener *l = c->listener;
 
 	if (c->fastopen == FASTOPEN_EARLY) {		/* it is in the accept queue, or with its user, already */
-		tcp_set_state(t, c, TCP_ESTABLISHED);
+		tcp_set_state(t, c, TCP_ESTABLISHED, acked);
 		return true;
 	}
 	if ((l && l->accepted >= l->backlog) || (c->mini && !tcp_conn_may_open(t, true)))
 		return false;
-	tcp_set_state(t, c, TCP_ESTABLISHED);
+	tcp_set_state(t, c, TCP_ESTABLISHED, acked);
 	if (l) {
 		tcp_queue_push(&l->accept, c);
 		l->accepted++;

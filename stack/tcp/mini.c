@@ -302,6 +302,10 @@ struct tcp_conn *tcp_mini_unfold(struct tapir *t, struct tcp_mini *m)
 /* --- ends ------------------------------------------------------------------------------------------------------- */
 
 enum end { GIVES_WAY, TIMED_OUT, ABORTED };
+static const char *const why_ended[] = {
+	[GIVES_WAY] = "there are too many: the oldest gives way (config.max_half_open, max_time_wait)",
+	[TIMED_OUT] = "RFC 9293 3.10.8: 2 MSL have passed", [ABORTED] = "RFC 9293 3.10.5: ABORT"
+};
 
 /* The end of one that is folded, which need not borrow a connection for it. */
 static void end_folded(struct tapir *t, struct tcp_mini *m, enum end how)
@@ -314,7 +318,8 @@ static void end_folded(struct tapir *t, struct tcp_mini *m, enum end how)
 		tcp_say_timer(t, &c, TAPIR_TIMER_2MSL, TAPIR_EV_TIMER_FIRED);
 	if (how == ABORTED)
 		tcp_reset_conn(t, &c, c.snd.max);
-	tcp_say_state(t, &c, c.state, TCP_CLOSED);
+	c.state = TCP_CLOSED;
+	tcp_say_state(t, &c, state_of(m), why_ended[how]);
 	tcp_tuning_put(t, c.tuning);
 	if (m->waits)
 		t->tcp->time_wait_count--;
@@ -324,7 +329,7 @@ static void end_folded(struct tapir *t, struct tcp_mini *m, enum end how)
 void tcp_mini_drop(struct tapir *t, struct tcp_mini *m)
 {
 	if (m->unfolded)
-		tcp_conn_end(t, tcp_demux(t, &m->local, &m->peer), TAPIR_ETIMEDOUT);
+		tcp_conn_end(t, tcp_demux(t, &m->local, &m->peer), TAPIR_ETIMEDOUT, why_ended[GIVES_WAY]);
 	else
 		end_folded(t, m, GIVES_WAY);
 }

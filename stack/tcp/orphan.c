@@ -35,7 +35,7 @@ void tcp_orphan_end(struct tapir *t, struct tcp_conn *c, const char *why)
 
 	tcp_say_segment(t, c, &rst, TAPIR_EV_SEGMENT_OUT, why);
 	tcp_send_alone(t, c, &rst);
-	tcp_conn_end(t, c, 0);
+	tcp_conn_end(t, c, 0, why);
 }
 
 bool tcp_orphan_make_room(struct tapir *t)

@@ -17,11 +17,11 @@
  *   the wait anew, since it shows that our last ACK was lost. */
 #include "internal.h"
 
-void tcp_enter_time_wait(struct tapir *t, struct tcp_conn *c)
+void tcp_enter_time_wait(struct tapir *t, struct tcp_conn *c, const char *why)
 {
 	for (enum tapir_tcp_timer i = 0; i < TAPIR_TIMER_COUNT; i++)
 		tcp_timer_disarm(t, c, i);
-	tcp_set_state(t, c, TCP_TIME_WAIT);
+	tcp_set_state(t, c, TCP_TIME_WAIT, why);
 	if (!c->owner)
 		tcp_mini_begin(t, c);
 	tcp_timer_arm(t, c, TAPIR_TIMER_2MSL, t->now_us + 2 * t->cfg.msl_us);

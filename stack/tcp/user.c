@@ -54,7 +54,7 @@ struct tcp_conn *tcp_open_active(struct tapir *t, const struct tapir_endpoint *l
 	}
 	c->owner = owner;
 	tcp_demux_add(t, c);
-	tcp_set_state(t, c, TCP_SYN_SENT);
+	tcp_set_state(t, c, TCP_SYN_SENT, "RFC 9293 3.10.1: active OPEN");
 	tcp_ready(t, c);
 	return c;
 }
@@ -201,7 +201,7 @@ void tcp_shutdown_receive(struct tapir *t, struct tcp_conn *c)
 static void queue_fin(struct tapir *t, struct tcp_conn *c, enum tcp_state to)
 {
 	c->fin_queued = true;
-	tcp_set_state(t, c, to);
+	tcp_set_state(t, c, to, "RFC 9293 3.10.4: CLOSE");
 	tcp_user_timer_begin(t, c);
 	tcp_ready(t, c);
 }
@@ -210,7 +210,7 @@ int tcp_close(struct tapir *t, struct tcp_conn *c)
 {
 	switch (c->state) {
 	case TCP_SYN_SENT:
-		tcp_conn_end(t, c, TAPIR_ECONNABORTED);
+		tcp_conn_end(t, c, TAPIR_ECONNABORTED, "RFC 9293 3.10.4: CLOSE before the peer has answered");
 		return 0;
 	case TCP_SYN_RCVD: case TCP_ESTABLISHED:
 		queue_fin(t, c, TCP_FIN_WAIT_1);
@@ -239,7 +239,7 @@ void tcp_abort(struct tapir *t, struct tcp_conn *c)
 	case TCP_CLOSED: case TCP_LISTEN:
 		return;
 	}
-	tcp_conn_end(t, c, TAPIR_ECONNABORTED);
+	tcp_conn_end(t, c, TAPIR_ECONNABORTED, "RFC 9293 3.10.5: ABORT");
 }
 
 void tcp_release(struct tapir *t, struct tcp_conn *c)
@@ -261,7 +261,7 @@ void tcp_release(struct tapir *t, struct tcp_conn *c)
 	}
 	if (c->rx.bytes && c->state != TCP_TIME_WAIT) {	/* RFC 9293 3.6.1: text lost unread is told with a RST */
 		tcp_reset_conn(t, c, c->snd.max);
-		tcp_conn_end(t, c, 0);
+		tcp_conn_end(t, c, 0, "RFC 9293 3.6.1: text is lost unread");
 		return;
 	}
 	stream_clear(&c->rx, &t->frames);

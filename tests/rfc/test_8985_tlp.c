@@ -173,7 +173,7 @@ START_TEST(a_loss_that_the_probe_repaired_is_answered)
 	expects_last(&p, 6);
 	peer_advance(&p, RTT);
 	acks(&p, 7);
-	ck_cwnd(&p, 10);				/* which of the two was it for? */
+	ck_cwnd(&p, 15);				/* which of the two was it for? */
 	user_sends(&p, 2 * MSS);
 	peer_ignores_all(&p);
 	peer_advance(&p, RTT);
