@@ -168,6 +168,9 @@ const char *options_set(struct options *o, int id, const char *value)
 		return NULL;
 	case OPT_ROTATE:
 		return set_rotate(o, value);
+	case OPT_BUSY_POLL:
+		o->busy_poll = true;
+		return NULL;
 	case OPT_TRACE:
 		o->trace = true;
 		o->trace_file = value;
