@@ -33,7 +33,7 @@ static const struct option_line own_options[] = {
 static const char about[] =
 	"Sends standard input to HOST, an address, and writes to standard output what comes back; or waits for who connects.\n"
 	"At the end of input the sending direction is closed (as OpenBSD's nc does with -N) and the other one goes on. It ends\n"
-	"when both have ended; when it listens, or input is a terminal, as soon as the peer has. UDP has no end: use -w.\n"
+	"when both have ended; when it listens, or input is a terminal, as soon as the peer has and no input waits. UDP has no end: use -w.\n"
 	"The exit code is 0, or 1 when the connection failed.\n";
 
 static const char examples[] =
@@ -270,13 +270,20 @@ static void step_connect(struct nc *n)
 	}
 }
 
+/* A file, or what another program has written already, is not cut off because the peer has said all that it had to say. */
+static bool input_waits(void)
+{
+	struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
+	return poll(&in, 1, 0) > 0;
+}
+
 static void step_talk(struct nc *n)
 {
 	pump_out(n);
 	if (n->phase == PHASE_TALK && (!n->udp || n->peer.port))
 		pump_in(n);
-	bool ends_with_peer = n->listen || n->is_terminal;
-	if (n->phase != PHASE_TALK || !n->net_end || !(n->in_told || (ends_with_peer && n->in_at == n->in_len)))
+	bool all_sent = n->in_at == n->in_len && (n->is_terminal || !input_waits());
+	if (n->phase != PHASE_TALK || !n->net_end || !(n->in_told || ((n->listen || n->is_terminal) && all_sent)))
 		return;
 	watch_input(n, false);
 	tapir_shutdown(n->station.stack, n->sd, TAPIR_SHUT_WR);

@@ -160,9 +160,6 @@ const char *options_set(struct options *o, int id, const char *value)
 	case OPT_CAPTURE:
 		o->capture = value;
 		return *value ? NULL : "the name of a file";
-	case OPT_BUSY_POLL:
-		o->busy_poll = true;
-		return NULL;
 	case OPT_SEGMENTS:
 		o->capture_segments = true;
 		return NULL;
