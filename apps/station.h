@@ -7,6 +7,7 @@
 
 #include "../drivers/loop.h"
 #include "options.h"
+#include "recording.h"
 
 struct station {
 	struct loop *loop;
@@ -14,6 +15,9 @@ struct station {
 	const char *command;		/* whose sentences these are: "serve" */
 	const struct options *options;
 	FILE *trace;			/* NULL: standard error, or no trace */
+	uint64_t seed;			/* of the faults, and of the stack */
+	struct driver *capture;		/* NULL: there is none */
+	struct recording recording;
 	int signal_fd;
 	int signal;			/* SIGINT, SIGTERM or SIGHUP came; 0: none did */
 };

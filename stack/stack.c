@@ -88,7 +88,7 @@ enum tapir_verdict tapir_input(struct tapir *t, struct tapir_frame *frame)
 	uint32_t len = frame->len;
 	enum tapir_verdict v = t->cfg.ip_only ? ip_input(t, &frame, false) : eth_input(t, &frame);
 
-	verdict_count(t, v, len);
+	verdict_arrived(t, v, len);
 	frame_put(&t->frames, frame);
 	sockets_wake(t);
 	return v;
@@ -150,11 +150,12 @@ void tapir_usage(const struct tapir *t, struct tapir_usage *usage)
 {
 	*usage = (struct tapir_usage){
 		.sockets = t->sockets->used, .sockets_max = t->cfg.max_sockets,
-		.conns = t->tcp->used, .conns_max = t->cfg.max_conns,
+		.conns = tcp_connections(t), .conns_max = t->cfg.max_conns + t->cfg.max_half_open + t->cfg.max_time_wait,
+		.half_open = t->tcp->minis.syn.count, .half_open_max = t->cfg.max_half_open,
 		.small_frames = t->frames.small.used, .small_frames_max = t->frames.small.count,
 		.large_frames = t->frames.large.used, .large_frames_max = t->frames.large.count,
 		.arp = arp_count(t), .arp_max = t->cfg.arp_entries,
 		.reass = reass_count(t), .reass_max = t->cfg.reass_max,
 		.tcp_tunings = t->tcp->tunings.used, .tcp_tunings_max = t->cfg.tcp_tunings,
-		.time_wait = t->tcp->time_wait_count, .timers = t->wheel.armed};
+		.time_wait = t->tcp->time_wait_count, .time_wait_max = t->cfg.max_time_wait, .timers = t->wheel.armed};
 }

@@ -9,7 +9,8 @@ BULK = {"in": "client > stack, one stream", "out": "stack > client, one stream",
 PING = {"rr": "TCP ping-pong of 1 byte", "udprr": "UDP ping-pong of 1 byte"}
 NAMES = {"kernel": "kernel over veth", "ceiling": "ceiling program", "lwip": "lwIP", "iperf3": "iperf3"}
 QUANTITIES = {"in": ("gbps", "cpu"), "out": ("gbps", "cpu"), "echo": ("gbps", "cpu"), "rr": ("p50", "p99"),
-              "udprr": ("p50", "p99"), "crr": ("rate",), "udp": ("rate",), "plain": ("rate",), "tso": ("rate",), "iperf3": ("gbps",),
+              "udprr": ("p50", "p99"), "crr": ("rate",), "udp": ("rate",), "plain": ("rate",),
+              "tso": ("rate",), "iperf3": ("gbps",),
               "flood": ("served", "syns")}
 
 

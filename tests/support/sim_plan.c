@@ -104,6 +104,7 @@ static void plan_tcp(struct tapir_config *c, struct sim_rng *r, bool harsh)
 	c->sndbuf = sim_spread(r, 1 * KIB, 512 * KIB);
 	c->rcvbuf = sim_spread(r, 1 * KIB, 512 * KIB);
 	c->msl_us = sim_between(r, 4, 30) * TAPIR_SEC;
+	c->orphan_us = 24 * 3600 * TAPIR_SEC;	/* lines here are worse than any that a server waits for */
 	if (sim_chance(r, 30))
 		c->isn = (int64_t)(UINT32_MAX - sim_spread(r, 1, 100000));
 	if (sim_chance(r, 30))
