@@ -120,7 +120,7 @@ static int run(struct serve *s, struct station *station, struct services *servic
 
 int serve_run(struct serve *s, void (*ready)(const struct serve *s, void *ctx), void *ctx)
 {
-	struct services *services = malloc(sizeof *services);
+	struct services *services = aligned_alloc(CHARGEN_ALIGN, sizeof *services);
 	struct station station;
 	int code = 1;
 	if (!services)

@@ -12,7 +12,10 @@
 #include "../stack/tapir.h"
 
 #define SERVICES_MAX 6
-#define CHARGEN_BYTES (95 * 74 * 9)	/* the pattern of RFC 864 repeats after 95 lines of 72 characters, CR and LF */
+/* The pattern of RFC 864 repeats after 95 lines of 72 characters, CR and LF. Sixteen of them are a multiple of 32 bytes: what is
+ * lent again and again stays aligned, and the kernel copies it quicker. */
+#define CHARGEN_BYTES (95 * 74 * 16)
+#define CHARGEN_ALIGN 64
 
 struct services_config {
 	uint16_t upper_port;			/* 0: no such service */
@@ -36,7 +39,7 @@ struct services {
 	int count;
 	uint16_t failed_port;			/* which one services_start could not have */
 	uint32_t lottery;			/* UDP chargen: the lengths of its answers */
-	uint8_t chargen[CHARGEN_BYTES + 74];	/* lent to the stack: not to be moved or freed before it */
+	_Alignas(CHARGEN_ALIGN) uint8_t chargen[CHARGEN_BYTES + 74];	/* lent to the stack: not to be moved or freed before it */
 };
 
 /* Takes every port. 0, or an error with failed_port. s and config's prefix must outlive the stack. */
