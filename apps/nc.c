@@ -33,7 +33,8 @@ static const struct option_line own_options[] = {
 static const char about[] =
 	"Sends standard input to HOST, an address, and writes to standard output what comes back; or waits for who connects.\n"
 	"At the end of input the sending direction is closed (as OpenBSD's nc does with -N) and the other one goes on. It ends\n"
-	"when both have ended; when it listens, or input is a terminal, as soon as the peer has and no input waits. UDP has no end: use -w.\n"
+	"when both have ended; when it listens, or input is a terminal, as soon as the peer has and no input waits.\n"
+	"UDP has no end: use -w.\n"
 	"The exit code is 0, or 1 when the connection failed.\n";
 
 static const char examples[] =
