@@ -151,11 +151,23 @@ static void leave_state(struct tapir *t, struct tcp_conn *c, enum tcp_state to)
 	tcp_queue_remove(c);
 }
 
+/* RFC 4022 3: tcpActiveOpens, tcpPassiveOpens, tcpAttemptFails, tcpEstabResets. */
+static void count_arrow(struct tapir_stats *s, enum tcp_state from, enum tcp_state to)
+{
+	s->tcp_active_opens += to == TCP_SYN_SENT;
+	s->tcp_passive_opens += from == TCP_LISTEN && to == TCP_SYN_RCVD;
+	if (to != TCP_CLOSED)
+		return;
+	s->tcp_attempt_fails += from == TCP_SYN_SENT || from == TCP_SYN_RCVD;
+	s->tcp_estab_resets += from == TCP_ESTABLISHED || from == TCP_CLOSE_WAIT;
+}
+
 void tcp_set_state(struct tapir *t, struct tcp_conn *c, enum tcp_state to)
 {
 	enum tcp_state from = c->state;
 
 	assert(tcp_arrow_is_legal(from, to));
+	count_arrow(&t->stats, from, to);
 	leave_state(t, c, to);
 	c->state = to;
 	if (to == TCP_TIME_WAIT)

@@ -291,9 +291,9 @@ usec_t tcp_override_us(const struct tapir *t, const struct tcp_conn *c);	/* how 
 void tcp_cork_on_sent(struct tcp_conn *c);				/* SND.NXT has moved */
 
 /* --- status.c --- */
-void tcp_count_in(struct tcp_conn *c, const struct tcp_arrival *a);
-/* What leaves, before SND.MAX moves; segment: the text that a driver puts in each, if it cuts it up. */
-void tcp_count_out(struct tcp_conn *c, seq_t at, uint32_t text, uint32_t segment);
+uint32_t tcp_segments(const struct tcp_arrival *a);		/* as on the wire */
+/* What leaves, before SND.MAX moves; segment: the text that a driver puts in each, if it cuts it up. How many segments. */
+uint32_t tcp_count_out(struct tcp_conn *c, seq_t at, uint32_t text, uint32_t segment);
 bool tcp_wraps(seq_t began, seq_t from, seq_t to);	/* moving from - to passes the number that it began with */
 
 /* --- reset.c --- */

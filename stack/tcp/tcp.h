@@ -260,6 +260,9 @@ void tcp_release(struct tapir *t, struct tcp_conn *c);
 /* STATUS (status.c). */
 void tcp_status(struct tapir *t, const struct tcp_conn *c, struct tapir_tcp_info *info);
 
+/* The connection in the i-th place of the pool; false: none is. (list.c) */
+bool tcp_row(struct tapir *t, uint32_t i, struct tapir_tcp_row *row);
+
 /* --- upcalls: socket/ defines these --- */
 void socket_tcp_ready(struct tapir *t, struct tcp_conn *c);		/* c->owner is set: readable, writable, ended ... */
 void socket_tcp_incoming(struct tapir *t, struct tcp_listener *l);	/* accept() has something to take */
