@@ -14,13 +14,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "commands.h"
 #include "netif.h"
+#include "places.h"
 #include "private.h"
 #include "serve.h"
 
@@ -56,21 +56,13 @@ static bool complain(const char *what, const char *why)
 
 /* --- the capture's name --- */
 
-/* A directory that is ours alone, since /tmp is everybody's. */
-static bool own_directory(const char *path)
-{
-	struct stat st;
-	mkdir(path, 0700);
-	return lstat(path, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() && !(st.st_mode & 022);
-}
-
 /* The first of lab.pcap, lab-2.pcap ... that no other lab is writing. */
 static bool default_capture(struct lab *l)
 {
 	const char *tmp = getenv("TMPDIR");
 	char dir[PATH_MAX / 2], number[16] = "";
 	snprintf(dir, sizeof dir, "%s/tapir-%u", tmp && *tmp == '/' ? tmp : "/tmp", geteuid());
-	if (!own_directory(dir))
+	if (!place_is_own(dir))
 		return complain(dir, "this is where the capture goes, and it cannot be a directory of yours alone: remove it, "
 				"or choose a file with --capture.");
 	for (int i = 1; i <= CAPTURES_MAX; i++) {

@@ -8,11 +8,14 @@
 #include "../drivers/loop.h"
 #include "options.h"
 
+struct stat_server;
+
 struct station {
 	struct loop *loop;
 	struct tapir *stack;
 	const char *command;		/* whose sentences these are: "serve" */
 	const struct options *options;
+	struct stat_server *stat;	/* for `tapir stat`; NULL: nobody can look, which was said */
 	FILE *trace;			/* NULL: standard error, or no trace */
 	int signal_fd;
 	int signal;			/* SIGINT, SIGTERM or SIGHUP came; 0: none did */
