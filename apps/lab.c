@@ -62,7 +62,7 @@ static bool default_capture(struct lab *l)
 	const char *tmp = getenv("TMPDIR");
 	char dir[PATH_MAX / 2], number[16] = "";
 	snprintf(dir, sizeof dir, "%s/tapir-%u", tmp && *tmp == '/' ? tmp : "/tmp", geteuid());
-	if (!place_is_own(dir))
+	if (!place_make(dir))
 		return complain(dir, "this is where the capture goes, and it cannot be a directory of yours alone: remove it, "
 				"or choose a file with --capture.");
 	for (int i = 1; i <= CAPTURES_MAX; i++) {
@@ -148,6 +148,7 @@ static void say_hello(const struct lab *l)
 	       "  ping %s\n"
 	       "  nc -N %s 7                 echo; 9 discard, 13 daytime, 19 chargen%s%s\n"
 	       "  tcpdump -n -i %s\n"
+	       "  tapir stat --watch             the stack's connections; also from outside\n"
 	       "  tapir ladder $TAPIR_CAPTURE\n"
 	       "  exit                           and everything is gone but the capture, %s\n",
 	       theirs, o->tap, ours, ours, ours, l->serve.services.upper_port ? ", upper" : "",

@@ -10,8 +10,13 @@
 bool place_is_own(const char *path)
 {
 	struct stat st;
-	mkdir(path, 0700);
 	return lstat(path, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() && !(st.st_mode & 022);
+}
+
+bool place_make(const char *path)
+{
+	mkdir(path, 0700);
+	return place_is_own(path);
 }
 
 /* As the XDG Base Directory Specification has it: another user's, which sudo may have let through, does not count. */

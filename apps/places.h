@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Is path a directory that nobody else can write to? It is made if it is not there. */
-bool place_is_own(const char *path);
+bool place_is_own(const char *path);	/* a directory of this user's that nobody else can write to */
+bool place_make(const char *path);	/* makes it if it is not there; false: it is not our own all the same */
 /* The directory for what lives as long as a process does: the i-th of those that may have to do, best first: below
  * $XDG_RUNTIME_DIR, where the system has one for everybody, in /tmp. False: there is no i-th. */
 bool place_runtime(int i, char *path, size_t size);

@@ -128,6 +128,7 @@ static json_t *read_answer(int fd, unsigned sections)
 	bool good = true;
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
 	FILE *f = fdopen(dup(fd), "r");
+	json_object_set_new(whole, "stack", json_object());	/* it comes first */
 	for (enum snapshot_section i = 0; i < SNAPSHOT_SECTIONS; i++)
 		if (sections & 1u << i && snapshot_is_list(i))
 			json_object_set_new(whole, snapshot_words[i], json_array());

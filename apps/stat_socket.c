@@ -78,7 +78,7 @@ static int publish(const char *from, const char *dir, const char *tap, char path
 int stat_socket_make(const char *dir, const char *tap, char path[STAT_PATH])
 {
 	char first[STAT_PATH];
-	if (!place_is_own(dir))
+	if (!place_make(dir))
 		return -EACCES;
 	if (snprintf(first, sizeof first, "%s/.XXXXXX", dir) >= (int)sizeof first)
 		return -ENAMETOOLONG;
@@ -152,7 +152,7 @@ bool stat_socket_connect(struct stat_peer *p)
 int stat_socket_list(const char *dir, struct stat_peer *rows, int max)
 {
 	int n = 0;
-	DIR *d = opendir(dir);
+	DIR *d = place_is_own(dir) ? opendir(dir) : NULL;	/* else what is there could be anybody's */
 	if (!d)
 		return 0;
 	for (struct dirent *e; n < max && (e = readdir(d));) {

@@ -161,8 +161,8 @@ static void tcp_row(struct table *t, const json_t *o)
 
 static void show_tcp(FILE *out, const json_t *whole)
 {
-	static const char *const heads[] = { "<State", ">Recv-Q", ">Send-Q", "<Local address", "<Peer address", ">Cwnd", ">Ssthresh",
-					     ">SRTT", ">RTO", ">Retrans", "<Timers", NULL };
+	static const char *const heads[] = { "<State", ">Recv-Q", ">Send-Q", "<Local address", "<Peer address", ">Cwnd",
+					     ">Ssthresh", ">SRTT", ">RTO", ">Retrans", "<Timers", NULL };
 	struct table t;
 	size_t n;
 	json_t **rows = sorted(json_object_get(whole, "tcp"), &n);
@@ -177,7 +177,8 @@ static void show_tcp(FILE *out, const json_t *whole)
 
 static void show_udp(FILE *out, const json_t *whole)
 {
-	static const char *const heads[] = { ">Recv-Q", "<Local address", "<Peer address", ">Datagrams", ">Rcvbuf", ">Drops", NULL };
+	static const char *const heads[] = { ">Recv-Q", "<Local address", "<Peer address", ">Datagrams", ">Rcvbuf", ">Drops",
+					     NULL };
 	struct table t;
 	size_t n;
 	json_t **rows = sorted(json_object_get(whole, "udp"), &n);

@@ -472,7 +472,7 @@ struct tapir_route { struct tapir_addr net, gateway; uint8_t prefix_len; };	/* g
 /* Copies up to max routes to rows; returns how many there are, at most 18. */
 uint32_t tapir_route_list(const struct tapir *t, struct tapir_route *rows, uint32_t max);
 
-/* What is known of the way to one host: what a router has reported (RFC 1191), and what segments have found out (RFC 4821). */
+/* What is known of the way to one host: what routers have reported (RFC 1191 3), and what segments have found out (RFC 4821 7) */
 struct tapir_path {
 	struct tapir_addr host;
 	uint16_t mtu;			/* of full segments now, as far as the path bounds them */
