@@ -31,7 +31,7 @@ static const char about[] =
 	"discard 9, daytime 13 and chargen 19, and every frame is captured. Then you are in a shell there, or COMMAND runs\n"
 	"there, and the exit code is its own. Nothing of it is seen outside, and all of it is gone at the end, but for the\n"
 	"capture, whose name is in $TAPIR_CAPTURE; the stack's address is in $TAPIR_ADDR. Root is not needed where users may\n"
-	"have namespaces (tapir doctor says whether).\n";
+	"have namespaces (tapir doctor says whether). tapir stat, there and outside, shows what the stack is doing.\n";
 
 static const char examples[] =
 	"  tapir lab                                  a shell; there:  ping 10.0.0.2;  nc -N 10.0.0.2 7;  exit\n"

@@ -78,11 +78,11 @@ END_TEST
 START_TEST(connections_are_shown_listeners_first_and_by_port)
 {
 	ck_assert_str_eq(shown("{" STACK ", \"tcp\": ["
-		"{\"state\": \"SYN-SENT\", \"local\": \"10.0.0.2\", \"local_port\": 50000, \"peer\": \"10.0.0.1\", \"peer_port\": 80,"
-		" \"recv_q\": 0, \"send_q\": 1, \"snd_cwnd\": 0, \"snd_ssthresh\": null, \"rtt_us\": 0, \"rto_us\": 2000000,"
+		"{\"state\": \"SYN-SENT\", \"local\": \"10.0.0.2\", \"local_port\": 50000,"
+		" \"peer\": \"10.0.0.1\", \"peer_port\": 80, \"recv_q\": 0, \"send_q\": 1, \"snd_cwnd\": 0, \"snd_ssthresh\": null, \"rtt_us\": 0, \"rto_us\": 2000000,"
 		" \"retransmits\": 1, \"total_retrans\": 1, \"timers_us\": {\"RTO\": 1500000}},"
-		"{\"state\": \"ESTABLISHED\", \"local\": \"10.0.0.2\", \"local_port\": 7, \"peer\": \"10.0.0.1\", \"peer_port\": 41234,"
-		" \"recv_q\": 12, \"send_q\": 14480, \"snd_cwnd\": 14480, \"snd_ssthresh\": 28960, \"rtt_us\": 1234,"
+		"{\"state\": \"ESTABLISHED\", \"local\": \"10.0.0.2\", \"local_port\": 7,"
+		" \"peer\": \"10.0.0.1\", \"peer_port\": 41234, \"recv_q\": 12, \"send_q\": 14480, \"snd_cwnd\": 14480, \"snd_ssthresh\": 28960, \"rtt_us\": 1234,"
 		" \"rto_us\": 204000, \"retransmits\": 0, \"total_retrans\": 3,"
 		" \"timers_us\": {\"KEEPALIVE\": 7100000000, \"RTO\": 203000}},"
 		"{\"state\": \"LISTEN\", \"local\": \"0.0.0.0\", \"local_port\": 7, \"peer\": \"0.0.0.0\", \"peer_port\": 0,"
@@ -90,7 +90,8 @@ START_TEST(connections_are_shown_listeners_first_and_by_port)
 		STACK_TEXT
 		"\n"
 		"TCP: 3\n"
-		"State        Recv-Q  Send-Q  Local address   Peer address     Cwnd  Ssthresh    SRTT    RTO  Retrans  Timers\n"
+		"State        Recv-Q  Send-Q  Local address   Peer address     Cwnd  Ssthresh    SRTT    RTO  Retrans  "
+		"Timers\n"
 		"LISTEN            2     128  0.0.0.0:7       0.0.0.0:*           -         -       -      -        -  -\n"
 		"ESTABLISHED      12   14480  10.0.0.2:7      10.0.0.1:41234  14480     28960  1.23ms  204ms      0/3  "
 		"RTO 203ms, KEEPALIVE 1h58m\n"
@@ -117,7 +118,8 @@ END_TEST
 
 START_TEST(neighbours_alone_look_as_arp_a_shows_them)
 {
-	ck_assert_str_eq(shown("{" STACK ", \"arp\": [{\"address\": \"10.0.0.1\", \"mac\": \"02:00:00:00:00:01\", \"age_us\": 3000000},"
+	ck_assert_str_eq(shown("{" STACK ", \"arp\": ["
+			       "{\"address\": \"10.0.0.1\", \"mac\": \"02:00:00:00:00:01\", \"age_us\": 3000000},"
 			       "{\"address\": \"10.0.0.9\", \"mac\": null, \"age_us\": 5}]}", STAT_ARP),
 			 "? (10.0.0.1) at 02:00:00:00:00:01 [ether] on tap0, heard 3.00s ago\n"
 			 "? (10.0.0.9) at <incomplete> on tap0\n");
@@ -126,7 +128,8 @@ END_TEST
 
 START_TEST(routes_and_path_mtus_are_shown)
 {
-	ck_assert_str_eq(shown("{" STACK ", \"routes\": [{\"net\": \"10.0.0.0\", \"prefix_len\": 24, \"gateway\": null, \"mtu\": 1500},"
+	ck_assert_str_eq(shown("{" STACK ", \"routes\": ["
+			       "{\"net\": \"10.0.0.0\", \"prefix_len\": 24, \"gateway\": null, \"mtu\": 1500},"
 			       "{\"net\": \"0.0.0.0\", \"prefix_len\": 0, \"gateway\": \"10.0.0.1\", \"mtu\": 1500}],"
 			       "\"paths\": [{\"host\": \"192.0.2.9\", \"mtu\": 1400, \"reported\": 1400, \"left_us\": 599000000,"
 			       " \"low\": null, \"high\": null, \"probe\": null}]}", STAT_ROUTES),
