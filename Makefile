@@ -127,8 +127,12 @@ fuzz: fuzzers
 # PACKETDRILL: the folder with packetdrill's program and its packetdrill.h, or the program. docs/packetdrill.md
 PACKETDRILL_DIR = $(if $(wildcard $(PACKETDRILL)/.),$(PACKETDRILL),$(dir $(PACKETDRILL)))
 drill:
-	@[ -n "$(PACKETDRILL)" ] || { echo 'drill: say where packetdrill is: PACKETDRILL=path make drill' \
-		'(docs/packetdrill.md)' >&2; exit 2; }
+	@[ -n "$(PACKETDRILL)" ] || { printf 'drill: %s\n' 'PACKETDRILL is not set: it says where packetdrill was built.' \
+		'git clone https://github.com/google/packetdrill /tmp/packetdrill' \
+		'cd /tmp/packetdrill/gtests/net/packetdrill && ./configure && make     (needs bison and flex)' \
+		'PACKETDRILL=/tmp/packetdrill/gtests/net/packetdrill make drill        (docs/packetdrill.md)' >&2; exit 2; }
+	@[ -x "$(PACKETDRILL_DIR)/packetdrill" ] || { echo 'drill: $(PACKETDRILL) has no program packetdrill: build it there' \
+		>&2; exit 2; }
 	@$(MAKE) --no-print-directory B=build/drill \
 		EXTRA_CFLAGS="-fPIC -fvisibility=hidden -isystem $(PACKETDRILL_DIR)" build/drill/packetdrill.so
 	@cp build/drill/packetdrill.so build/packetdrill.so

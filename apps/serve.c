@@ -71,7 +71,8 @@ int serve_set(struct serve *s, const struct args *a, int id, const char *value)
 static void tune(struct tapir_config *c)
 {
 	c->max_sockets = 16384;
-	c->max_conns = 32768;
+	c->max_conns = c->max_time_wait = 32768;
+	c->max_half_open = 8192;
 	c->small_frames = 16384;
 	c->large_frames = 512;
 }

@@ -81,6 +81,13 @@ static json_t *timers_of(const struct tapir_tcp_row *r, usec_t now)
 	return o;
 }
 
+static void add_retransmissions(json_t *o, const struct tapir_tcp_info *i)
+{
+	NUMBER(o, i, rto_us);
+	NUMBER(o, i, retransmits);
+	NUMBER(o, i, total_retrans);
+}
+
 static void add_sending(json_t *o, const struct tapir_tcp_info *i)
 {
 	static const char *const states[] = { "open", "disorder", "cwr", "recovery", "loss" };	/* enum tapir_ca_state */
@@ -91,9 +98,7 @@ static void add_sending(json_t *o, const struct tapir_tcp_info *i)
 			    i->snd_ssthresh >= UNLIMITED ? json_null() : json_integer((json_int_t)i->snd_ssthresh));
 	NUMBER(o, i, rtt_us);
 	NUMBER(o, i, rttvar_us);
-	NUMBER(o, i, rto_us);
-	NUMBER(o, i, retransmits);
-	NUMBER(o, i, total_retrans);
+	add_retransmissions(o, i);
 	NUMBER(o, i, backoff);
 	NUMBER(o, i, probes);
 	NUMBER(o, i, unacked);
@@ -137,7 +142,7 @@ static void add_totals(json_t *o, const struct tapir_tcp_info *i)
 
 static json_t *tcp_object(const struct tapir_tcp_row *r, usec_t now)
 {
-	json_t *o = json_object();
+	json_t *o = json_object();	/* of a listener, and of what is kept small, as much as there is */
 	word(o, "state", tapir_tcp_state_name(r->info.state));
 	addr(o, "local", &r->info.local.addr);
 	number(o, "local_port", r->info.local.port);
@@ -151,6 +156,10 @@ static json_t *tcp_object(const struct tapir_tcp_row *r, usec_t now)
 		return o;
 	truth(o, "orphan", r->orphan);
 	json_object_set_new(o, "timers_us", timers_of(r, now));
+	if (r->brief) {
+		add_retransmissions(o, &r->info);
+		return o;
+	}
 	add_sending(o, &r->info);
 	add_receiving(o, &r->info);
 	add_totals(o, &r->info);
@@ -282,7 +291,10 @@ static bool memory_piece(struct snapshot *s, FILE *out)
 	NUMBER(o, p, sockets_max);
 	NUMBER(o, p, conns);
 	NUMBER(o, p, conns_max);
+	NUMBER(o, p, half_open);
+	NUMBER(o, p, half_open_max);
 	NUMBER(o, p, time_wait);
+	NUMBER(o, p, time_wait_max);
 	NUMBER(o, p, small_frames);
 	NUMBER(o, p, small_frames_max);
 	NUMBER(o, p, large_frames);

@@ -7,6 +7,8 @@ static void defaults_of_memory(struct tapir_config *c)
 {
 	c->max_sockets = 1024;
 	c->max_conns = 4096;
+	c->max_half_open = 1024;
+	c->max_time_wait = 16384;
 	c->tcp_tunings = 256;
 	c->small_frames = 4096;
 	c->large_frames = 128;
@@ -57,6 +59,7 @@ static void defaults_of_tcp(struct tapir_config *c)
 	c->delack_us = 40 * TAPIR_MS;
 	c->quickacks = 16;
 	c->cork_us = 200 * TAPIR_MS;
+	c->tlp_min_us = 10 * TAPIR_MS;
 	c->ecn = TAPIR_ECN_IF_ASKED;
 	c->pmtu_wait = true;
 	c->mtu_probing = 1;
@@ -100,7 +103,7 @@ static bool times_are_possible(const struct tapir_config *c)
 	const usec_t most = 366 * 86400 * TAPIR_SEC;
 	const usec_t times[] = {c->arp_reachable_us, c->arp_retry_us, c->arp_probe_us, c->reass_timeout_us, c->pmtu_timeout_us,
 				c->msl_us, c->rto_max_us, c->keepalive_idle_us, c->keepalive_interval_us, c->fin_wait_2_us,
-				c->fastopen_retry_us, c->challenge_interval_us, c->orphan_us};
+				c->fastopen_retry_us, c->challenge_interval_us, c->orphan_us, c->tlp_min_us};
 
 	for (size_t i = 0; i < sizeof times / sizeof times[0]; i++)
 		if (times[i] > most)
@@ -115,7 +118,8 @@ static bool counts_are_possible(const struct tapir_config *c)
 {
 	const uint32_t most = 1u << 24;
 
-	return c->max_sockets && c->max_sockets <= most && c->max_conns && c->max_conns <= most &&
+	return c->max_sockets && c->max_sockets <= most && c->max_conns && c->max_conns <= most && c->max_half_open &&
+	       c->max_half_open <= most && c->max_time_wait && c->max_time_wait <= most &&
 	       c->tcp_tunings <= most && c->small_frames >= 16 && c->small_frames <= most && c->large_frames >= 2 &&
 	       c->large_frames <= 1u << 20 && c->arp_entries && c->arp_tries && c->reass_max <= 256 &&
 	       c->icmp_rate <= 1000000 && c->icmp_burst <= 1000000;

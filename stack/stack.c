@@ -157,11 +157,12 @@ void tapir_usage(const struct tapir *t, struct tapir_usage *usage)
 {
 	*usage = (struct tapir_usage){
 		.sockets = t->sockets->used, .sockets_max = t->cfg.max_sockets,
-		.conns = t->tcp->used, .conns_max = t->cfg.max_conns,
+		.conns = tcp_connections(t), .conns_max = t->cfg.max_conns + t->cfg.max_half_open + t->cfg.max_time_wait,
+		.half_open = t->tcp->minis.syn.count, .half_open_max = t->cfg.max_half_open,
 		.small_frames = t->frames.small.used, .small_frames_max = t->frames.small.count,
 		.large_frames = t->frames.large.used, .large_frames_max = t->frames.large.count,
 		.arp = arp_count(t), .arp_max = t->cfg.arp_entries,
 		.reass = reass_count(t), .reass_max = t->cfg.reass_max,
 		.tcp_tunings = t->tcp->tunings.used, .tcp_tunings_max = t->cfg.tcp_tunings,
-		.time_wait = t->tcp->time_wait_count, .timers = t->wheel.armed};
+		.time_wait = t->tcp->time_wait_count, .time_wait_max = t->cfg.max_time_wait, .timers = t->wheel.armed};
 }

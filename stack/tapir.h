@@ -154,7 +154,7 @@ const char *tapir_errname(int error);		/* "EAGAIN" */
 	X(DROP_TCP_LISTEN_ACK, "ACK in LISTEN: RST (RFC 9293 3.10.7.2 second)") \
 	X(DROP_TCP_COOKIE, "ACK in LISTEN while SYN cookies are out, but of none that is ours and fresh: RST (RFC 4987 3.6)") \
 	X(DROP_TCP_LISTEN_NO_SYN, "segment in LISTEN without SYN, ACK or RST (RFC 9293 3.10.7.2 fourth)") \
-	X(DROP_TCP_BACKLOG, "SYN queue or accept queue is full: the peer will try again") \
+	X(DROP_TCP_BACKLOG, "accept queue or table of connections is full: the peer will try again") \
 	X(DROP_TCP_DEFER_ACCEPT, "ACK of our SYN without text, where the listener waits for text (TCP_DEFER_ACCEPT)") \
 	X(DROP_TCP_SYN_SENT_ACK, "ACK in SYN-SENT is not for our SYN: RST (RFC 9293 3.10.7.3 first)") \
 	X(DROP_TCP_SYN_SENT_RST, "RST in SYN-SENT without an acceptable ACK (RFC 9293 3.10.7.3 second; RFC 5961 3.2)") \
@@ -282,7 +282,11 @@ struct tapir_config {
 
 	/* memory: counts of entries; tapir_size() adds them up */
 	uint32_t max_sockets;		/* sockets a program may hold open; default 1024 */
-	uint32_t max_conns;		/* TCP connections, in every state; default 4096 */
+	uint32_t max_conns;		/* TCP connections that are open, or that a program holds; default 4096 */
+	uint32_t max_half_open;		/* and passive ones in SYN-RECEIVED, for all listeners, at 128 bytes each; default 1024.
+					 * Beyond: syn_cookies */
+	uint32_t max_time_wait;		/* and those in TIME-WAIT that no program holds, likewise; default 16384, as many as
+					 * ephemeral ports. Beyond: the oldest ends */
 	uint32_t tcp_tunings;		/* different sets of rarely set TCP options (TAPIR_TCP_KEEPIDLE and so on) in use at
 					 * once, by any number of sockets; default 256 */
 	uint32_t small_frames;		/* buffers of 2 KiB; default 4096 */
@@ -326,8 +330,8 @@ struct tapir_config {
 					 * 9293 3.8.3 SHLD-11); TAPIR_TCP_RETRIES sets it for one socket */
 	uint8_t orphan_retries;		/* the same when no program holds the connection any more; default 8 */
 	usec_t orphan_us;		/* such a connection may take so long in all, and a millisecond for each byte, to get rid of
-					 * its text and FIN, however the peer answers; then a RST. Default 10 min. What a program still holds, it bounds itself:
-					 * sndbuf for each connection (see stack/tcp/orphan.c) */
+					 * its text and FIN, however the peer answers; then a RST. Default 10 min. What a program
+					 * still holds, it bounds itself: sndbuf for each connection (see stack/tcp/orphan.c) */
 	uint16_t initial_window;	/* segments; default 10 (RFC 6928) */
 	enum tapir_cc congestion;	/* default TAPIR_CC_CUBIC; TAPIR_TCP_CONGESTION sets it for one socket */
 	bool pacing;			/* window controllers are paced, too (BBR always is); default no, see pace.c */
@@ -354,6 +358,7 @@ struct tapir_config {
 	bool sack;			/* RFC 2018 2; default yes */
 	bool dsack;			/* duplicates are reported (RFC 2883 4), where SACK is agreed; default yes */
 	bool tlp;			/* tail loss probes (RFC 8985 7); default yes */
+	usec_t tlp_min_us;		/* a probe waits so long at least, however short the round trip is; default 10 ms */
 	bool window_scale;		/* RFC 7323 2; default yes */
 	bool nagle;			/* RFC 9293 3.7.4; default yes; TCP_NODELAY turns it off for one socket */
 	usec_t keepalive_idle_us;	/* default 2 h (RFC 9293 3.8.4 MUST-28) */
@@ -445,7 +450,8 @@ uint64_t tapir_count(const struct tapir *t, enum tapir_verdict v);	/* frames wit
 
 struct tapir_usage {			/* how much of the lent memory is taken, against what there is */
 	uint32_t sockets, sockets_max, conns, conns_max, small_frames, small_frames_max, large_frames, large_frames_max;
-	uint32_t arp, arp_max, reass, reass_max, tcp_tunings, tcp_tunings_max, time_wait, timers;
+	uint32_t half_open, half_open_max, time_wait, time_wait_max;	/* of conns */
+	uint32_t arp, arp_max, reass, reass_max, tcp_tunings, tcp_tunings_max, timers;
 };
 void tapir_usage(const struct tapir *t, struct tapir_usage *usage);
 
@@ -610,7 +616,7 @@ struct tapir_tcp_info {			/* STATUS (RFC 9293 3.10.6); the names of Linux' tcp_i
 	bool ecn_seen;			/* text has arrived with ECT or CE */
 	const char *congestion;		/* the controller's name: "cubic" */
 	enum tapir_ca_state ca_state;	/* what the congestion window is doing; CWR: reduced without a loss */
-	bool syn_data;			/* Fast Open (RFC 7413 4): text on the SYN was taken, or the SYN had a good cookie */
+	bool syn_data;			/* Fast Open (RFC 7413 4): all text on the SYN was taken */
 	uint8_t backoff, probes;	/* doublings of the timeout; window or keep-alive probes without an answer */
 	uint16_t advmss;		/* the MSS that we offered */
 	uint32_t ato_us;		/* the delayed ACK's */
@@ -634,6 +640,8 @@ struct tapir_tcp_row {			/* a listener, or a connection in any state but CLOSED,
 					 * LISTEN: connections that wait for accept(), and how many may (both as ss) */
 	uint32_t sndbuf, rcvbuf;
 	bool orphan;			/* the program has closed it */
+	bool brief;			/* half open, or in TIME-WAIT without a program: of info only state, endpoints, rto_us and
+					 * retransmissions are known, the rest is zero */
 	usec_t due_us[TAPIR_TIMER_COUNT];	/* when each timer fires; USEC_NEVER: it is not armed */
 };
 uint32_t tapir_tcp_list(struct tapir *t, struct tapir_cursor *cursor, struct tapir_tcp_row *rows, uint32_t max);

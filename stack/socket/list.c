@@ -41,7 +41,7 @@ static void step(const struct tapir *t, struct tapir_cursor *cursor, uint32_t en
 
 uint32_t tapir_tcp_list(struct tapir *t, struct tapir_cursor *cursor, struct tapir_tcp_row *rows, uint32_t max)
 {
-	uint32_t n = 0, looks = 0, end = t->sockets->max + t->cfg.max_conns;
+	uint32_t n = 0, looks = 0, end = t->sockets->max + tcp_places(t);
 
 	step(t, cursor, end);
 	while (!cursor->done && n < max && looks++ < LOOKS) {

@@ -84,7 +84,7 @@ static int connect_again(struct tapir *t, struct socket *s)
 	struct tcp_conn *c = s->u.tcp.conn;
 	int error;
 
-	if (s->connected)
+	if (s->connected || tcp_fastopen_waits(c))	/* then connect() has said so */
 		return TAPIR_EISCONN;
 	if (c->state != TCP_CLOSED)
 		return TAPIR_EALREADY;

@@ -26,7 +26,7 @@ static bool syn_sent_check_rst(struct tapir *t, struct tcp_conn *c, struct tcp_a
 	if (!(a->seg.flags & TCP_RST))
 		return true;
 	if (a->seg.flags & TCP_ACK)
-		tcp_conn_end(t, c, TAPIR_ECONNREFUSED);
+		tcp_conn_end(t, c, TAPIR_ECONNREFUSED, "RFC 9293 3.10.7.3 second: a RST refuses our SYN");
 	else
 		a->verdict = DROP_TCP_SYN_SENT_RST;
 	return false;
@@ -49,12 +49,12 @@ static enum tapir_verdict syn_sent_check_syn(struct tapir *t, struct tcp_conn *c
 {
 	syn_sent_take_syn(t, c, a);
 	if (!(a->seg.flags & TCP_ACK)) {
-		tcp_set_state(t, c, TCP_SYN_RCVD);
+		tcp_set_state(t, c, TCP_SYN_RCVD, "RFC 9293 3.10.7.3 fourth: the SYNs crossed");
 		c->snd.nxt = c->iss;		/* <SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK> */
 		tcp_ready(t, c);
 		return ACCEPT;
 	}
-	tcp_set_state(t, c, TCP_ESTABLISHED);
+	tcp_set_state(t, c, TCP_ESTABLISHED, "RFC 9293 3.10.7.3 fourth: our SYN is acknowledged");
 	tcp_fastopen_syn_ack_arrives(t, c, &a->seg);
 	tcp_on_ack(t, c, &a->seg, false);
 	tcp_owe_ack(t, c, "RFC 9293 3.10.7.3 fourth: the handshake's third segment");
@@ -93,6 +93,7 @@ enum tapir_verdict tcp_input(struct tapir *t, const struct ip_packet *pkt)
 	struct tapir_endpoint local, peer;
 	struct tcp_listener *l;
 	struct tcp_conn *c;
+	struct tcp_mini *m;
 	enum tapir_verdict v;
 
 	if (pkt->group)
@@ -104,12 +105,15 @@ enum tapir_verdict tcp_input(struct tapir *t, const struct ip_packet *pkt)
 	local = (struct tapir_endpoint){pkt->dst, a.seg.dst_port};
 	peer = (struct tapir_endpoint){pkt->src, a.seg.src_port};
 	c = tcp_demux(t, &local, &peer);
+	m = c ? NULL : tcp_mini_find(t, &local, &peer);
+	if (m && !(c = tcp_mini_unfold(t, m)))
+		return DROP_NO_MEMORY;
 	if (c && tcp_time_wait_yields(c, &a.seg)) {
 		a.has_floor = true;
 		a.iss_floor = c->snd.max;
 		l = tcp_demux_listener(t, &local);
 		if (l) {
-			tcp_conn_end(t, c, 0);
+			tcp_conn_end(t, c, 0, "RFC 6191 2: a SYN that is new ends TIME-WAIT");
 			return tcp_arrives_listen(t, l, &a);
 		}
 	}

@@ -37,11 +37,15 @@ static bool check_timestamp(struct tapir *t, struct tcp_conn *c, struct tcp_arri
 	return drop(a, DROP_TCP_PAWS);
 }
 
-/* RFC 9293 3.10.7.4 first, table 6 */
+/* RFC 9293 3.10.7.4 first, table 6.
+ * DEVIATES: RFC 9293 3.10.7.4 first (SEG.SEQ < RCV.NXT+RCV.WND) because a peer that has filled the window sends its ACKs with
+ * the number behind it: while some of its text is lost or late, ours would never be acknowledged. */
 static bool acceptable(const struct tcp_conn *c, const struct tcp_seg *seg)
 {
 	uint32_t wnd = tcp_rcv_wnd(c);
 
+	if (seg->len == 0 && seg->flags == TCP_ACK && seq_eq(seg->seq, seq_add(c->rcv.nxt, wnd)))
+		return true;
 	if (seg->len == 0)
 		return wnd == 0 ? seq_eq(seg->seq, c->rcv.nxt) : seq_in(seg->seq, c->rcv.nxt, wnd);
 	return wnd > 0 && (seq_in(seg->seq, c->rcv.nxt, wnd) || seq_in(seq_add(seg->seq, seg->len - 1), c->rcv.nxt, wnd));
@@ -172,6 +176,8 @@ static bool first_check_sequence_number(struct tapir *t, struct tcp_conn *c, str
 /* RFC 9293 3.10.7.4 second, with the three checks of RFC 5961 3.2. Out of the window it did not get here. */
 static bool second_check_rst(struct tapir *t, struct tcp_conn *c, struct tcp_arrival *a)
 {
+	const char *reset = "RFC 9293 3.10.7.4 second: a RST at RCV.NXT";
+
 	if (!(a->seg.flags & TCP_RST))
 		return true;
 	if (!seq_eq(a->seg.seq, c->rcv.nxt)) {
@@ -183,13 +189,13 @@ static bool second_check_rst(struct tapir *t, struct tcp_conn *c, struct tcp_arr
 	tcp_fastopen_settle(t, c, true);
 	switch (c->state) {
 	case TCP_SYN_RCVD:	/* back to LISTEN, which is only this connection's end; or the active OPEN was refused */
-		tcp_conn_end(t, c, c->active ? TAPIR_ECONNREFUSED : TAPIR_ECONNRESET);
+		tcp_conn_end(t, c, c->active ? TAPIR_ECONNREFUSED : TAPIR_ECONNRESET, reset);
 		break;
 	case TCP_ESTABLISHED: case TCP_FIN_WAIT_1: case TCP_FIN_WAIT_2: case TCP_CLOSE_WAIT:
-		tcp_conn_end(t, c, TAPIR_ECONNRESET);
+		tcp_conn_end(t, c, TAPIR_ECONNRESET, reset);
 		break;
 	case TCP_CLOSING: case TCP_LAST_ACK: case TCP_TIME_WAIT:
-		tcp_conn_end(t, c, 0);
+		tcp_conn_end(t, c, 0, reset);
 		break;
 	case TCP_CLOSED: case TCP_LISTEN: case TCP_SYN_SENT:
 		assert(false);
@@ -219,7 +225,7 @@ static bool fourth_check_syn(struct tapir *t, struct tcp_conn *c, struct tcp_arr
 	case TCP_SYN_RCVD:
 		if (!c->active && c->fastopen != FASTOPEN_EARLY) {	/* return to LISTEN; but an early one has a user */
 			a->verdict = DROP_TCP_SYN_CHALLENGE;
-			tcp_conn_end(t, c, TAPIR_ECONNRESET);
+			tcp_conn_end(t, c, TAPIR_ECONNRESET, "RFC 9293 3.10.7.4 fourth: a SYN; back to LISTEN");
 			return false;
 		}
 		break;
@@ -307,9 +313,12 @@ static void take_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *
 	tcp_ready(t, c);
 }
 
+static const char fin_is_acked[] = "RFC 9293 3.10.7.4 fifth: our FIN is acknowledged";
+static const char fin_came[] = "RFC 9293 3.10.7.4 eighth: FIN";
+
 static void enter_fin_wait_2(struct tapir *t, struct tcp_conn *c)
 {
-	tcp_set_state(t, c, TCP_FIN_WAIT_2);
+	tcp_set_state(t, c, TCP_FIN_WAIT_2, fin_is_acked);
 	if (!c->owner)		/* nobody will read what still comes: do not wait for ever */
 		tcp_timer_arm(t, c, TAPIR_TIMER_FIN_WAIT_2, t->now_us + tcp_fin_wait_2_us(t, c));
 	tcp_conn_notify(t, c);
@@ -335,11 +344,11 @@ static bool fifth_check_ack(struct tapir *t, struct tcp_conn *c, struct tcp_arri
 		return true;
 	case TCP_CLOSING:
 		if (c->fin_acked)
-			tcp_enter_time_wait(t, c);
+			tcp_enter_time_wait(t, c, fin_is_acked);
 		return c->fin_acked;
 	case TCP_LAST_ACK:
 		if (c->fin_acked)
-			tcp_conn_end(t, c, 0);
+			tcp_conn_end(t, c, 0, fin_is_acked);
 		return false;
 	case TCP_TIME_WAIT:	/* a retransmitted FIN was acknowledged in the first step */
 		return true;
@@ -441,7 +450,7 @@ static bool seventh_process_text(struct tapir *t, struct tcp_conn *c, struct tcp
 	}
 	if (a->seg.text.n && nobody_reads(c)) {
 		tcp_reset_conn(t, c, c->snd.max);
-		tcp_conn_end(t, c, 0);
+		tcp_conn_end(t, c, 0, "RFC 9293 3.6.1: text for nobody");
 		return drop(a, DROP_TCP_CLOSED_BY_USER);
 	}
 	tcp_ecn_on_text(t, c, a);
@@ -468,16 +477,16 @@ static bool eighth_check_fin(struct tapir *t, struct tcp_conn *c, struct tcp_arr
 	c->fin_rcvd = true;
 	c->rcv.nxt = seq_add(c->rcv.nxt, 1);
 	tcp_reass_clear(t, c);		/* there is no text beyond a FIN, whatever the peer has sent */
-	tcp_owe_ack(t, c, "RFC 9293 3.10.7.4 eighth: FIN");
+	tcp_owe_ack(t, c, fin_came);
 	switch (c->state) {
 	case TCP_SYN_RCVD: case TCP_ESTABLISHED:
-		tcp_set_state(t, c, TCP_CLOSE_WAIT);
+		tcp_set_state(t, c, TCP_CLOSE_WAIT, fin_came);
 		break;
 	case TCP_FIN_WAIT_1:	/* our FIN is not acknowledged, or step five would have moved on */
-		tcp_set_state(t, c, TCP_CLOSING);
+		tcp_set_state(t, c, TCP_CLOSING, fin_came);
 		break;
 	case TCP_FIN_WAIT_2:
-		tcp_enter_time_wait(t, c);
+		tcp_enter_time_wait(t, c, fin_came);
 		break;
 	case TCP_CLOSE_WAIT: case TCP_CLOSING: case TCP_LAST_ACK:
 	case TCP_TIME_WAIT:	/* remain; have been here already, so fin_rcvd was set */

@@ -56,6 +56,7 @@ struct cc_sample {
 	uint32_t rtt_us;		/* of the newest segment that it acknowledged and that was sent once; or CC_NONE */
 	uint32_t srtt_us, min_rtt_us;	/* 0, CC_NONE: not known yet */
 	bool cwnd_limited;		/* the window, not the program or the peer, was the limit: it may grow (RFC 7661) */
+	bool reorders;			/* this path has been seen to (RFC 8985 6.2 step 3): a hole need be no loss */
 	bool recovery;			/* inside fast recovery or after a timeout: PRR moves cwnd, unless paces_itself */
 	bool ece;			/* the peer echoes congestion (RFC 3168 6.1.2) */
 	bool round_start;		/* everything that was outstanding when the last round began is acknowledged */

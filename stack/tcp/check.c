@@ -55,7 +55,7 @@ void tcp_check(const struct tapir *t, const struct tcp_conn *c)
 
 void tcp_check_all(const struct tapir *t)
 {
-	uint32_t found = 0, waiting = 0, half_open = 0;
+	uint32_t found = 0, minis = 0, waiting = tcp_minis_check(t);
 
 	for (uint32_t i = 0; i <= t->tcp->hash.mask; i++)
 		for (const struct tcp_conn *c = t->tcp->hash.buckets[i]; c; c = c->hash_next) {
@@ -63,10 +63,10 @@ void tcp_check_all(const struct tapir *t)
 			tcp_check(t, c);
 			found++;
 			waiting += c->state == TCP_TIME_WAIT;
-			half_open += c->queue == &t->tcp->syn;
+			minis += c->mini;
 		}
 	tcp_pmtu_check(t);
 	tcp_tune_check(t);
 	assert(found <= t->tcp->used);	/* the rest is CLOSED, waiting for its owner to let go */
-	assert(waiting == t->tcp->time_wait_count && half_open == t->tcp->syn_count);
+	assert(waiting == t->tcp->time_wait_count && minis == t->tcp->minis.unfolded);
 }

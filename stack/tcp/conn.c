@@ -1,12 +1,18 @@
-/* conn.c: the life of a connection: from the pool, through its states, back to the pool. Owns the pool, the three queues
- * (SYN-RECEIVED, waiting for accept, TIME-WAIT) and tcp_set_state, the only writer of c->state.
+/* conn.c: the life of a connection: from the pool, through its states, back to the pool. Owns the pool, the queues of
+ * connections (waiting for accept, orphans) and tcp_set_state, the only writer of c->state. config.max_conns of them may be
+ * open; a half-open one, or one in TIME-WAIT, takes a place in the pool only while a segment or a timer is at work on it
+ * (mini.c).
  *
  * Invariants: a connection is in the demux table exactly while it is in neither CLOSED nor LISTEN; one that is CLOSED has
  * no timer, nothing owed and nothing to send; one that is CLOSED without an owner is in the pool. */
 #include "internal.h"
 
+#define SPARE 16u		/* places beyond config.max_conns, for those that only pass through */
+
 /* Out-of-order pieces each pin at least one small frame, so more of them than half the frames cannot be of use. */
 static uint32_t piece_count(const struct tapir_config *cfg) { return cfg->small_frames / 2 + 1; }
+
+uint32_t tcp_slot_count(const struct tapir_config *cfg) { return cfg->max_conns + SPARE; }
 
 static uint32_t bucket_count(const struct tapir_config *cfg)
 {
@@ -17,12 +23,12 @@ static uint32_t bucket_count(const struct tapir_config *cfg)
 	return n;
 }
 
-#define PARTS 9
+#define PARTS 10
 
 static void carve_all(const struct tapir_config *cfg, uintptr_t *at, void *parts[PARTS])
 {
 	parts[0] = carve(at, sizeof(struct tcp));
-	parts[1] = carve(at, sizeof(struct tcp_conn) * cfg->max_conns);
+	parts[1] = carve(at, sizeof(struct tcp_conn) * tcp_slot_count(cfg));
 	parts[2] = carve(at, sizeof(struct tcp_conn *) * bucket_count(cfg));
 	parts[3] = carve(at, tcp_reass_size(piece_count(cfg)));
 	parts[4] = carve(at, tcp_senders_size(cfg));
@@ -30,6 +36,7 @@ static void carve_all(const struct tapir_config *cfg, uintptr_t *at, void *parts
 	parts[6] = carve(at, tcp_tunings_size(cfg));
 	parts[7] = carve(at, tcp_pmtu_size());
 	parts[8] = carve(at, tcp_tune_size(tcp_tune_count(cfg)));
+	parts[9] = carve(at, tcp_minis_size(cfg));
 }
 
 size_t tcp_size(const struct tapir_config *cfg)
@@ -50,8 +57,8 @@ void tcp_init(struct tapir *t, void *mem)
 	t->tcp = parts[0];
 	memset(t->tcp, 0, sizeof *t->tcp);
 	t->tcp->slots = parts[1];
-	memset(t->tcp->slots, 0, sizeof(struct tcp_conn) * t->cfg.max_conns);
-	for (uint32_t i = t->cfg.max_conns; i-- > 0;) {
+	memset(t->tcp->slots, 0, sizeof(struct tcp_conn) * tcp_slot_count(&t->cfg));
+	for (uint32_t i = tcp_slot_count(&t->cfg); i-- > 0;) {
 		t->tcp->slots[i].hash_next = t->tcp->free;
 		t->tcp->free = &t->tcp->slots[i];
 	}
@@ -63,6 +70,7 @@ void tcp_init(struct tapir *t, void *mem)
 	tcp_tunings_init(t, parts[6]);
 	tcp_pmtu_init(t, parts[7]);
 	tcp_tune_init(t, parts[8], tcp_tune_count(&t->cfg));
+	tcp_minis_init(t, parts[9]);
 }
 
 void tcp_queue_push(struct tcp_queue *q, struct tcp_conn *c)
@@ -90,28 +98,29 @@ void tcp_queue_remove(struct tcp_conn *c)
 	c->queue_next = c->queue_prev = NULL;
 }
 
-/* When the pool is empty the oldest TIME-WAIT gives way, then the oldest half-open connection, then the oldest orphan:
- * bounded memory before politeness to the slow. */
-static void make_room(struct tapir *t)
+static uint32_t open_count(const struct tapir *t) { return t->tcp->used - t->tcp->minis.unfolded; }
+
+uint32_t tcp_connections(const struct tapir *t)
 {
-	while (!t->tcp->free && t->tcp->time_wait.head)
-		tcp_conn_end(t, t->tcp->time_wait.head, 0);	/* no gain if a program still holds it: the next */
-	if (!t->tcp->free && t->tcp->syn.head)
-		tcp_conn_end(t, t->tcp->syn.head, TAPIR_ENOMEM);
-	if (!t->tcp->free && t->tcp->orphans.head)
-		tcp_orphan_end(t, t->tcp->orphans.head, "every connection is taken: the oldest orphan gives way");
+	return open_count(t) + t->tcp->minis.syn.count + t->tcp->minis.time_wait.count;
 }
 
-struct tcp_conn *tcp_conn_new(struct tapir *t, enum tcp_state state)
+/* When config.max_conns are open the oldest orphan gives way: bounded memory before politeness to the slow. */
+bool tcp_conn_may_open(struct tapir *t, bool now)
 {
-	struct tcp_conn *c;
+	struct tcp_conn *orphan = t->tcp->orphans.head;
 
-	make_room(t);
-	c = t->tcp->free;
-	if (!c)
-		return NULL;
-	t->tcp->free = c->hash_next;
-	t->tcp->used++;
+	if (open_count(t) < t->cfg.max_conns)
+		return true;
+	if (!orphan)
+		return false;
+	if (now)
+		tcp_orphan_end(t, orphan, "every connection is taken: the oldest orphan gives way");
+	return true;
+}
+
+void tcp_conn_init(struct tapir *t, struct tcp_conn *c, enum tcp_state state)
+{
 	memset(c, 0, sizeof *c);
 	c->state = state;
 	c->timer.fire = tcp_timer_fire;
@@ -125,7 +134,23 @@ struct tcp_conn *tcp_conn_new(struct tapir *t, enum tcp_state state)
 	c->last_in_us = c->last_out_us = t->now_us;
 	c->tuning = tcp_tuning_plain(t);
 	tcp_rtt_init(t, c);
+}
+
+struct tcp_conn *tcp_conn_borrow(struct tapir *t, enum tcp_state state)
+{
+	struct tcp_conn *c = t->tcp->free;
+
+	if (!c)
+		return NULL;
+	t->tcp->free = c->hash_next;
+	t->tcp->used++;
+	tcp_conn_init(t, c, state);
 	return c;
+}
+
+struct tcp_conn *tcp_conn_new(struct tapir *t, enum tcp_state state)
+{
+	return tcp_conn_may_open(t, true) ? tcp_conn_borrow(t, state) : NULL;
 }
 
 void tcp_conn_free(struct tapir *t, struct tcp_conn *c)
@@ -142,18 +167,20 @@ static void leave_state(struct tapir *t, struct tcp_conn *c, enum tcp_state to)
 {
 	if (c->state == TCP_TIME_WAIT)
 		t->tcp->time_wait_count--;
-	if (c->queue == &t->tcp->syn)
-		t->tcp->syn_count--;
-	else if (c->queue && c->listener && c->queue == &c->listener->accept)
+	if (c->mini)
+		tcp_mini_end(t, c);
+	if (c->queue && c->listener && c->queue == &c->listener->accept)
 		return;		/* an accept queue is left by accept(), or in CLOSED */
-	else if (c->queue == &t->tcp->orphans && to != TCP_TIME_WAIT && to != TCP_CLOSED)
+	if (c->queue == &t->tcp->orphans && to != TCP_TIME_WAIT && to != TCP_CLOSED)
 		return;		/* it still is one */
 	tcp_queue_remove(c);
 }
 
 /* RFC 4022 3: tcpActiveOpens, tcpPassiveOpens, tcpAttemptFails, tcpEstabResets. */
-static void count_arrow(struct tapir_stats *s, enum tcp_state from, enum tcp_state to)
+void tcp_count_arrow(struct tapir *t, enum tcp_state from, enum tcp_state to)
 {
+	struct tapir_stats *s = &t->stats;
+
 	s->tcp_active_opens += to == TCP_SYN_SENT;
 	s->tcp_passive_opens += from == TCP_LISTEN && to == TCP_SYN_RCVD;
 	if (to != TCP_CLOSED)
@@ -162,17 +189,17 @@ static void count_arrow(struct tapir_stats *s, enum tcp_state from, enum tcp_sta
 	s->tcp_estab_resets += from == TCP_ESTABLISHED || from == TCP_CLOSE_WAIT;
 }
 
-void tcp_set_state(struct tapir *t, struct tcp_conn *c, enum tcp_state to)
+void tcp_set_state(struct tapir *t, struct tcp_conn *c, enum tcp_state to, const char *why)
 {
 	enum tcp_state from = c->state;
 
 	assert(tcp_arrow_is_legal(from, to));
-	count_arrow(&t->stats, from, to);
+	tcp_count_arrow(t, from, to);
 	leave_state(t, c, to);
 	c->state = to;
 	if (to == TCP_TIME_WAIT)
 		t->tcp->time_wait_count++;
-	tcp_say_state(t, c, from, to);
+	tcp_say_state(t, c, from, why);
 }
 
 void tcp_conn_notify(struct tapir *t, struct tcp_conn *c)
@@ -202,16 +229,23 @@ static void detach(struct tapir *t, struct tcp_conn *c)
 	tcp_sender_put(t, c);
 }
 
-void tcp_conn_end(struct tapir *t, struct tcp_conn *c, int error)
+void tcp_conn_end(struct tapir *t, struct tcp_conn *c, int error, const char *why)
 {
 	assert(c->state != TCP_CLOSED);
 	c->error = (int16_t)error;
 	detach(t, c);
-	tcp_set_state(t, c, TCP_CLOSED);
+	tcp_set_state(t, c, TCP_CLOSED, why);
 	if (c->owner)
 		socket_tcp_ready(t, c);
 	else
 		tcp_conn_free(t, c);
+}
+
+void tcp_conn_fold(struct tapir *t, struct tcp_conn *c)
+{
+	detach(t, c);
+	c->state = TCP_CLOSED;
+	tcp_conn_free(t, c);
 }
 
 bool tcp_syn_unacked(const struct tcp_conn *c)

@@ -181,7 +181,7 @@ enum tapir_verdict tcp_cookie_arrives(struct tapir *t, struct tcp_listener *l, s
 	c->rcv.adv = seq_add(c->rcv.nxt, min_u32(tcp_window_limit(c), 65535));	/* as the SYN-ACK said */
 	c->rcv.mss_offered = (uint16_t)tcp_mss_limit(c, (uint32_t)t->cfg.mtu - IPV4_HEADER - TCP_HEADER);
 	tcp_demux_add(t, c);
-	tcp_set_state(t, c, TCP_SYN_RCVD);
+	tcp_set_state(t, c, TCP_SYN_RCVD, "RFC 4987 3.6: a SYN cookie has come back");
 	tcp_say_segment(t, c, &a->seg, TAPIR_EV_SEGMENT_IN, "RFC 4987 3.6: it acknowledges a SYN cookie of ours");
 	a->seg.opt.ts_ecr = 0;		/* its low bits are not time: no sample of the round trip */
 	return tcp_arrives_other(t, c, a);

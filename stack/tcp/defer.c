@@ -4,7 +4,8 @@
  * the ACK that answers it opens the connection, text or not, so that a server that speaks first still can.
  *
  * DEVIATES: RFC 9293 3.10.7.4 fifth SYN-RECEIVED (an acceptable ACK enters ESTABLISHED) because the program has asked for it.
- * A SYN cookie's connection (cookie.c) is not deferred: there is nothing to wait in. */
+ * A SYN cookie's connection (cookie.c) is not deferred, since nothing would end its wait; nor is one that Fast Open has shown to
+ * accept() already. */
 #include "internal.h"
 
 /* The timeouts that lie within so many seconds, and the seconds that so many take. */
@@ -33,7 +34,7 @@ uint32_t tcp_defer_seconds(const struct tapir_config *cfg, uint8_t timeouts)
 
 bool tcp_defer_holds(struct tcp_conn *c, const struct tcp_seg *seg)
 {
-	if (!c->listener || c->fastopen == FASTOPEN_EARLY || c->rtt.backoff >= c->listener->defer || seg->len)
+	if (!c->mini || c->rtt.backoff >= c->listener->defer || seg->len)
 		return false;
 	c->deferred = true;
 	c->rtt.syn_at_us = USEC_NEVER;		/* what will end the handshake does not answer our SYN */

@@ -9,12 +9,12 @@ void tcp_demux_init(struct tapir *t, void *buckets, uint32_t count)
 	memset(buckets, 0, sizeof(struct tcp_conn *) * count);
 }
 
-static bool same_endpoint(const struct tapir_endpoint *a, const struct tapir_endpoint *b)
+bool tcp_same_endpoint(const struct tapir_endpoint *a, const struct tapir_endpoint *b)
 {
 	return a->port == b->port && tapir_addr_equal(&a->addr, &b->addr);
 }
 
-static struct tcp_conn **bucket(struct tapir *t, const struct tapir_endpoint *local, const struct tapir_endpoint *peer)
+uint64_t tcp_tuple_hash(const struct tapir *t, const struct tapir_endpoint *local, const struct tapir_endpoint *peer)
 {
 	uint8_t key[36];
 
@@ -22,16 +22,26 @@ static struct tcp_conn **bucket(struct tapir *t, const struct tapir_endpoint *lo
 	memcpy(key + 16, peer->addr.b, 16);
 	put_be16(key + 32, local->port);
 	put_be16(key + 34, peer->port);
-	return &t->tcp->hash.buckets[siphash(t->key, key, sizeof key) & t->tcp->hash.mask];
+	return siphash(t->key, key, sizeof key);
+}
+
+static struct tcp_conn **bucket(struct tapir *t, const struct tapir_endpoint *local, const struct tapir_endpoint *peer)
+{
+	return &t->tcp->hash.buckets[tcp_tuple_hash(t, local, peer) & t->tcp->hash.mask];
 }
 
 struct tcp_conn *tcp_demux(struct tapir *t, const struct tapir_endpoint *local, const struct tapir_endpoint *peer)
 {
 	struct tcp_conn *c = *bucket(t, local, peer);
 
-	while (c && !(same_endpoint(&c->peer, peer) && same_endpoint(&c->local, local)))
+	while (c && !(tcp_same_endpoint(&c->peer, peer) && tcp_same_endpoint(&c->local, local)))
 		c = c->hash_next;
 	return c;
+}
+
+bool tcp_is_taken(struct tapir *t, const struct tapir_endpoint *local, const struct tapir_endpoint *peer)
+{
+	return tcp_demux(t, local, peer) || tcp_mini_find(t, local, peer);
 }
 
 void tcp_demux_add(struct tapir *t, struct tcp_conn *c)
@@ -85,6 +95,14 @@ static bool is_bound(struct tapir *t, const struct tapir_addr *addr, uint16_t po
 	return false;
 }
 
+static bool has_mini(const struct tcp_mini_queue *q, const struct tapir_addr *addr, uint16_t port)
+{
+	for (const struct tcp_mini *m = q->head; m; m = m->next)
+		if (m->local.port == port && overlaps(&m->local.addr, addr))
+			return true;
+	return false;
+}
+
 /* Without SO_REUSEADDR a port is taken as long as any connection uses it. A walk over all of them, for a rare call. */
 static bool has_connection(struct tapir *t, const struct tapir_addr *addr, uint16_t port)
 {
@@ -92,7 +110,7 @@ static bool has_connection(struct tapir *t, const struct tapir_addr *addr, uint1
 		for (struct tcp_conn *c = t->tcp->hash.buckets[i]; c; c = c->hash_next)
 			if (c->local.port == port && overlaps(&c->local.addr, addr))
 				return true;
-	return false;
+	return has_mini(&t->tcp->minis.syn, addr, port) || has_mini(&t->tcp->minis.time_wait, addr, port);
 }
 
 int tcp_bind(struct tapir *t, struct tcp_bound *b, const struct tapir_endpoint *local, bool reuse)
@@ -159,7 +177,7 @@ uint16_t tcp_port_for(struct tapir *t, const struct tapir_addr *local, const str
 		uint16_t port = (uint16_t)(t->cfg.port_first + (offset + t->tcp->next_port++) % span);
 		struct tapir_endpoint mine = {*local, port};
 
-		if (!tcp_demux(t, &mine, peer) && !is_bound(t, local, port))
+		if (!tcp_is_taken(t, &mine, peer) && !is_bound(t, local, port))
 			return port;
 	}
 	return 0;

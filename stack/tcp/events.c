@@ -7,15 +7,15 @@ static struct tapir_event about(const struct tapir *t, const struct tcp_conn *c,
 	return (struct tapir_event){.kind = kind, .now_us = t->now_us, .local = c->local, .remote = c->peer, .why = why};
 }
 
-void tcp_say_state(struct tapir *t, const struct tcp_conn *c, enum tcp_state from, enum tcp_state to)
+void tcp_say_state(struct tapir *t, const struct tcp_conn *c, enum tcp_state from, const char *why)
 {
 	struct tapir_event e;
 
 	if (!t->cfg.probe)
 		return;
-	e = about(t, c, TAPIR_EV_STATE, "RFC 9293 3.3.2");
+	e = about(t, c, TAPIR_EV_STATE, why);
 	e.u.state.from = (enum tapir_tcp_state)from;
-	e.u.state.to = (enum tapir_tcp_state)to;
+	e.u.state.to = (enum tapir_tcp_state)c->state;
 	probe(t, &e);
 }
 

@@ -130,6 +130,7 @@ void tcp_fastopen_syn_ack_arrives(struct tapir *t, struct tcp_conn *c, const str
 		remember_loss(t, p);
 	else if (p)
 		remember_answer(p, &seg->opt);
+	c->syn_text = taken && seq_eq(seg->ack, c->snd.max);
 	c->fastopen = taken ? FASTOPEN_DONE : FASTOPEN_NONE;
 	if (seq_lt(seg->ack, c->snd.max))
 		tcp_all_is_lost(c, "RFC 7413 4.2.1: the SYN's text was not acknowledged: again");
@@ -202,6 +203,7 @@ void tcp_fastopen_open(struct tapir *t, struct tcp_conn *c, const struct tcp_arr
 	text.seg.len = (uint32_t)text.seg.text.n;
 	if (text.seg.len)
 		c->rcv.nxt = seq_add(c->rcv.nxt, tcp_store_in_order(t, c, &text));
+	c->syn_text = text.seg.len > 0;
 	c->fastopen = FASTOPEN_EARLY;
 	l->fastopen.pending++;
 	tcp_cc_open(t, c);
@@ -235,12 +237,12 @@ void tcp_fastopen_options(struct tapir *t, const struct tcp_conn *c, struct tcp_
 	const struct tcp_fastopen_peer *p;
 
 	switch ((enum tcp_fastopen)c->fastopen) {
-	case FASTOPEN_ASKS: case FASTOPEN_WAITS:
+	case FASTOPEN_ASKS: case FASTOPEN_WAITS: case FASTOPEN_SHOWS:
 		p = find_peer(t, &c->peer.addr);
 		if (c->state != TCP_SYN_SENT || !seq_eq(c->snd.max, c->iss))
 			break;
 		opt->has_fastopen = c->fastopen == FASTOPEN_ASKS || (p && p->cookie.len);
-		if (c->fastopen == FASTOPEN_WAITS && p)
+		if (c->fastopen != FASTOPEN_ASKS && p)
 			opt->fastopen = p->cookie;
 		break;
 	case FASTOPEN_GIVES:

@@ -36,12 +36,57 @@ struct tcp_delivery {
 	struct cc_rate rate;			/* what rate_ack came to */
 };
 
+/* --- mini.c: a connection in SYN-RECEIVED from a passive OPEN, or in TIME-WAIT without an owner, folded up --- */
+struct tcp_mini {
+	struct tcp_mini *hash_next;		/* in its chain, or in the list of free ones */
+	struct tcp_mini *next, *prev;		/* in its queue, oldest first */
+	struct timer timer;			/* while it is folded: RTO, or 2 MSL */
+	struct tapir_endpoint local, peer;
+	bool waits : 1;				/* TIME-WAIT */
+	bool unfolded : 1;			/* the connection in the table knows better than what follows */
+	bool ts_on : 1, sack_on : 1, ws_on : 1, deferred : 1;
+	bool gives : 1;				/* FASTOPEN_GIVES */
+	uint8_t snd_shift : 4, rcv_shift : 4;
+	union {
+		struct { uint8_t ecn, segs_in; };	/* SYN-RECEIVED; counts end at 255 */
+		struct { uint8_t ttl, tos; };		/* TIME-WAIT */
+	};
+	seq_t snd_max, rcv_nxt;
+	uint32_t window;			/* RCV.WND */
+	uint32_t ts_recent, challenged_ms;
+	union {
+		struct { uint16_t mss_option; uint8_t backoff, retrans; };
+		uint32_t max_wnd;
+	};
+};
+size_t tcp_minis_size(const struct tapir_config *cfg);
+void tcp_minis_init(struct tapir *t, void *mem);
+struct tcp_mini *tcp_mini_find(struct tapir *t, const struct tapir_endpoint *local, const struct tapir_endpoint *peer);
+void tcp_mini_begin(struct tapir *t, struct tcp_conn *c);	/* c has just entered such a state: a place in its queue */
+void tcp_mini_end(struct tapir *t, struct tcp_conn *c);		/* c, which has one, leaves it */
+void tcp_mini_fold(struct tapir *t, struct tcp_conn *c);	/* if it is one and has come to rest: c is gone then */
+struct tcp_conn *tcp_mini_unfold(struct tapir *t, struct tcp_mini *m);	/* NULL: no connection is left to borrow */
+void tcp_mini_drop(struct tapir *t, struct tcp_mini *m);	/* gives way, in silence */
+void tcp_minis_abort(struct tapir *t, const struct tapir_endpoint *bound);	/* resets what is half open there */
+void tcp_mini_fire(struct tapir *t, struct timer *timer);
+/* For who looks: places that were ever taken, and what is in the i-th; false: nothing that is folded. */
+uint32_t tcp_mini_places(const struct tapir *t);
+bool tcp_mini_row(struct tapir *t, uint32_t i, struct tapir_tcp_row *row);
+uint32_t tcp_minis_check(const struct tapir *t);	/* asserts their invariants: how many are folded in TIME-WAIT */
+
 /* --- conn.c: lifetime. A connection that reaches CLOSED without an owner goes back to the pool at once; its memory is not
  * reused before the present event is over, so that c->state may still be asked for. --- */
 struct tcp_conn *tcp_conn_new(struct tapir *t, enum tcp_state state);	/* NULL: the pool is empty and nothing can give way */
 void tcp_conn_free(struct tapir *t, struct tcp_conn *c);
-void tcp_set_state(struct tapir *t, struct tcp_conn *c, enum tcp_state to);
-void tcp_conn_end(struct tapir *t, struct tcp_conn *c, int error);	/* enters CLOSED, flushes, tells the owner */
+/* One more may be open: fewer than config.max_conns are, or an orphan can give way, which it does if that is now. */
+bool tcp_conn_may_open(struct tapir *t, bool now);
+struct tcp_conn *tcp_conn_borrow(struct tapir *t, enum tcp_state state);	/* of the pool, open or not; NULL: it is empty */
+void tcp_conn_fold(struct tapir *t, struct tcp_conn *c);	/* and back: its state lives on elsewhere, so nobody is told */
+void tcp_conn_init(struct tapir *t, struct tcp_conn *c, enum tcp_state state);
+void tcp_set_state(struct tapir *t, struct tcp_conn *c, enum tcp_state to, const char *why);
+void tcp_count_arrow(struct tapir *t, enum tcp_state from, enum tcp_state to);
+uint32_t tcp_slot_count(const struct tapir_config *cfg);	/* places of the pool */
+void tcp_conn_end(struct tapir *t, struct tcp_conn *c, int error, const char *why);	/* enters CLOSED, flushes, tells the owner */
 void tcp_queue_push(struct tcp_queue *q, struct tcp_conn *c);
 void tcp_queue_remove(struct tcp_conn *c);				/* from whichever it is in, if any */
 void tcp_conn_notify(struct tapir *t, struct tcp_conn *c);		/* the upcall, if there is an owner */
@@ -52,6 +97,9 @@ bool tcp_syn_unacked(const struct tcp_conn *c);
 /* --- demux.c --- */
 void tcp_demux_init(struct tapir *t, void *buckets, uint32_t count);
 struct tcp_conn *tcp_demux(struct tapir *t, const struct tapir_endpoint *local, const struct tapir_endpoint *peer);
+bool tcp_is_taken(struct tapir *t, const struct tapir_endpoint *local, const struct tapir_endpoint *peer);	/* or by a mini */
+bool tcp_same_endpoint(const struct tapir_endpoint *a, const struct tapir_endpoint *b);
+uint64_t tcp_tuple_hash(const struct tapir *t, const struct tapir_endpoint *local, const struct tapir_endpoint *peer);
 void tcp_demux_add(struct tapir *t, struct tcp_conn *c);
 void tcp_demux_remove(struct tapir *t, struct tcp_conn *c);
 struct tcp_listener *tcp_demux_listener(struct tapir *t, const struct tapir_endpoint *local);
@@ -69,13 +117,14 @@ enum tapir_verdict tcp_arrives_other(struct tapir *t, struct tcp_conn *c, struct
 /* Sixth to eighth step, for a segment that SYN-SENT has already taken apart. */
 enum tapir_verdict tcp_arrives_from_sixth(struct tapir *t, struct tcp_conn *c, struct tcp_arrival *a);
 void tcp_seg_skip(struct tcp_seg *seg, uint32_t n);	/* takes n off the front of its sequence space; the text is the caller's */
+void tcp_inherit(struct tapir *t, struct tcp_conn *c, const struct tcp_listener *l);	/* its options */
 /* Fills a new connection with what a SYN and its listener say, in either's words; the ISS is the caller's to choose. */
 void tcp_take_syn(struct tapir *t, struct tcp_conn *c, struct tcp_listener *l, const struct tcp_arrival *a);
 void tcp_take_syn_options(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg);
 bool tcp_listen_promote(struct tapir *t, struct tcp_conn *c);	/* SYN queue > accept queue; false: it is full */
 void tcp_established(struct tapir *t, struct tcp_conn *c);	/* our SYN is acknowledged: cc, keep-alive */
 void tcp_set_shift(const struct tapir *t, struct tcp_conn *c);	/* RCV.WND.SHIFT for all that rcvbuf may be (RFC 7323 2.3) */
-void tcp_enter_time_wait(struct tapir *t, struct tcp_conn *c);
+void tcp_enter_time_wait(struct tapir *t, struct tcp_conn *c, const char *why);
 bool tcp_time_wait_yields(const struct tcp_conn *c, const struct tcp_seg *seg);	/* RFC 6191: to this SYN */
 
 /* --- cookie.c --- */
@@ -142,6 +191,10 @@ void tcp_tlp_schedule(struct tapir *t, struct tcp_conn *c);	/* after sending new
 bool tcp_tlp_on_ack(struct tcp_conn *c, const struct tcp_seg *seg, const struct tcp_delivery *d);
 void tcp_rack_on_rto(struct tapir *t, struct tcp_conn *c);	/* marks what the timeout means to be lost */
 
+/* --- validate.c --- */
+bool tcp_window_is_validated(const struct tcp_conn *c);		/* what an ACK delivers may open the congestion window */
+void tcp_validate_on_sent(struct tcp_conn *c);
+
 /* --- prr.c --- */
 void tcp_prr_begin(struct tcp_conn *c, const struct tcp_delivery *d);
 void tcp_prr_on_ack(struct tcp_conn *c, const struct tcp_delivery *d);
@@ -180,6 +233,7 @@ enum mss_proof { MSS_UNTRIED, MSS_TRIED, MSS_PROVEN };
 size_t tcp_pmtu_size(void);
 void tcp_pmtu_init(struct tapir *t, void *mem);
 uint32_t tcp_pmtu(const struct tcp_conn *c);			/* bytes of the datagram that a full segment makes */
+uint16_t tcp_path_mss(struct tapir *t, const struct tcp_conn *c);	/* what SND.MSS ought to be */
 void tcp_update_mss(struct tapir *t, struct tcp_conn *c);	/* SND.MSS from the peer's option and what the path carries */
 void tcp_pmtu_refresh(struct tapir *t, struct tcp_conn *c);	/* the same, before text is sent: it may also have grown */
 /* A router reports that the text at `at`, which is in flight, was too large for the next link's MTU (RFC 1191 4). */
@@ -318,7 +372,7 @@ static inline bool tcp_timer_is_armed(const struct tcp_conn *c, enum tapir_tcp_t
 void tcp_timer_fire(struct tapir *t, struct timer *timer);
 
 /* --- events.c: the probe's view (design: seeing is the product) --- */
-void tcp_say_state(struct tapir *t, const struct tcp_conn *c, enum tcp_state from, enum tcp_state to);
+void tcp_say_state(struct tapir *t, const struct tcp_conn *c, enum tcp_state from, const char *why);	/* to c->state */
 void tcp_say_segment(struct tapir *t, const struct tcp_conn *c, const struct tcp_seg *seg, enum tapir_event_kind kind,
 		     const char *why);
 void tcp_say_timer(struct tapir *t, const struct tcp_conn *c, enum tapir_tcp_timer timer, enum tapir_event_kind kind);

@@ -8,12 +8,18 @@ static uint32_t send_queue(const struct tcp_conn *c)
 	return c->tx.bytes + tcp_syn_unacked(c) + (c->fin_queued && !c->fin_acked);
 }
 
+uint32_t tcp_places(const struct tapir *t) { return tcp_slot_count(&t->cfg) + tcp_mini_places(t); }
+
 bool tcp_row(struct tapir *t, uint32_t i, struct tapir_tcp_row *row)
 {
-	const struct tcp_conn *c = &t->tcp->slots[i];
+	uint32_t slots = tcp_slot_count(&t->cfg);
+	const struct tcp_conn *c = i < slots ? &t->tcp->slots[i] : NULL;
 
+	if (!c)
+		return tcp_mini_row(t, i - slots, row);
 	if (c->state == TCP_CLOSED)
 		return false;
+	row->brief = false;
 	tcp_status(t, c, &row->info);
 	row->recv_q = c->rx.bytes;
 	row->send_q = send_queue(c);

@@ -1,6 +1,6 @@
 /* listen.c: the LISTEN state (RFC 9293 3.10.7.2), the SYN queue and the accept queues.
- * A connection from a passive OPEN is in the SYN queue while SYN-RECEIVED, then in its listener's accept queue until
- * accept(). The SYN queue is bounded: when it is full the oldest half-open connection gives way, so that a flood of SYNs
+ * A connection from a passive OPEN is in the SYN queue (mini.c) while SYN-RECEIVED, then in its listener's accept queue
+ * until accept(). The SYN queue is bounded: when it is full the oldest half-open connection gives way, so that a flood of SYNs
  * cannot keep a peer out that answers faster than the flood turns the queue over; unless config.syn_cookies lets what
  * finds no place go without (cookie.c). The accept queue is bounded by listen()'s backlog: when it is full, SYNs and final
  * ACKs are dropped and the peer tries again. */
@@ -9,7 +9,7 @@
 #define TCP_MIN_MSS 48		/* less is an attack on our work per byte, not a path */
 #define TS_OPTION 12		/* bytes of the timestamps option, padded */
 
-static uint32_t syn_queue_limit(const struct tapir *t) { return max_u32(t->cfg.max_conns / 4, 1); }
+static bool syn_queue_is_full(const struct tapir *t) { return t->tcp->minis.syn.count >= t->cfg.max_half_open; }
 
 void tcp_set_shift(const struct tapir *t, struct tcp_conn *c)
 {
@@ -48,7 +48,7 @@ void tcp_established(struct tapir *t, struct tcp_conn *c)
 	tcp_set_keepalive(t, c, c->keepalive);
 }
 
-static void inherit(struct tapir *t, struct tcp_conn *c, const struct tcp_listener *l)
+void tcp_inherit(struct tapir *t, struct tcp_conn *c, const struct tcp_listener *l)
 {
 	c->sndbuf = l->sndbuf;
 	c->rcvbuf = l->rcvbuf;
@@ -78,7 +78,7 @@ static seq_t choose_iss(struct tapir *t, const struct tcp_conn *c, const struct 
 void tcp_take_syn(struct tapir *t, struct tcp_conn *c, struct tcp_listener *l, const struct tcp_arrival *a)
 {
 	c->listener = l;
-	inherit(t, c, l);
+	tcp_inherit(t, c, l);
 	c->local = (struct tapir_endpoint){a->pkt->dst, a->seg.dst_port};
 	c->peer = (struct tapir_endpoint){a->pkt->src, a->seg.src_port};
 	c->irs = a->seg.seq;
@@ -95,15 +95,12 @@ void tcp_take_syn(struct tapir *t, struct tcp_conn *c, struct tcp_listener *l, c
  * the old one's numbers (RFC 6191 2), which a cookie cannot promise. */
 static bool wants_cookie(const struct tapir *t, const struct tcp_arrival *a)
 {
-	bool full = t->tcp->syn_count >= syn_queue_limit(t);
-
-	return !a->has_floor && (t->cfg.syn_cookies == 2 || (t->cfg.syn_cookies == 1 && full));
+	return !a->has_floor && (t->cfg.syn_cookies == 2 || (t->cfg.syn_cookies == 1 && syn_queue_is_full(t)));
 }
 
 static void join_syn_queue(struct tapir *t, struct tcp_conn *c, const struct tcp_arrival *a)
 {
-	tcp_queue_push(&t->tcp->syn, c);
-	t->tcp->syn_count++;
+	tcp_mini_begin(t, c);
 	tcp_fastopen_offer(t, c, a);
 }
 
@@ -120,15 +117,15 @@ static enum tapir_verdict third_check_syn(struct tapir *t, struct tcp_listener *
 	early = tcp_fastopen_accepts(t, l, a);
 	if (!early && wants_cookie(t, a))
 		return tcp_cookie_send(t, l, a);
-	if (!early && t->tcp->syn_count >= syn_queue_limit(t))
-		tcp_conn_end(t, t->tcp->syn.head, TAPIR_ETIMEDOUT);
-	c = tcp_conn_new(t, TCP_LISTEN);
+	if (!early && syn_queue_is_full(t))
+		tcp_mini_drop(t, t->tcp->minis.syn.head);
+	c = tcp_conn_may_open(t, early) ? tcp_conn_borrow(t, TCP_LISTEN) : NULL;
 	if (!c)
 		return DROP_NO_MEMORY;
 	tcp_take_syn(t, c, l, a);
 	c->iss = c->snd.una = c->snd.nxt = c->snd.max = choose_iss(t, c, a);
 	tcp_demux_add(t, c);
-	tcp_set_state(t, c, TCP_SYN_RCVD);
+	tcp_set_state(t, c, TCP_SYN_RCVD, "RFC 9293 3.10.7.2 third: a SYN");
 	tcp_say_segment(t, c, &a->seg, TAPIR_EV_SEGMENT_IN, early ? "RFC 7413 4.2.2: the SYN has our cookie: its text is taken"
 								   : "RFC 9293 3.10.7.2 third");
 	if (early)
@@ -157,15 +154,16 @@ enum tapir_verdict tcp_arrives_listen(struct tapir *t, struct tcp_listener *l, s
 
 bool tcp_listen_promote(struct tapir *t, struct tcp_conn *c)
 {
+	const char *acked = "RFC 9293 3.10.7.4 fifth: our SYN is acknowledged";
 	struct tcp_listener *l = c->listener;
 
 	if (c->fastopen == FASTOPEN_EARLY) {		/* it is in the accept queue, or with its user, already */
-		tcp_set_state(t, c, TCP_ESTABLISHED);
+		tcp_set_state(t, c, TCP_ESTABLISHED, acked);
 		return true;
 	}
-	if (l && l->accepted >= l->backlog)
+	if ((l && l->accepted >= l->backlog) || (c->mini && !tcp_conn_may_open(t, true)))
 		return false;
-	tcp_set_state(t, c, TCP_ESTABLISHED);
+	tcp_set_state(t, c, TCP_ESTABLISHED, acked);
 	if (l) {
 		tcp_queue_push(&l->accept, c);
 		l->accepted++;
@@ -200,14 +198,8 @@ struct tcp_conn *tcp_accept(struct tapir *t, struct tcp_listener *l, void *owner
  * next segment meets CLOSED. */
 void tcp_close_listener(struct tapir *t, struct tcp_bound *b, struct tcp_listener *l)
 {
-	struct tcp_conn *c, *next;
-
-	b->listener = NULL;
 	while (l->accept.head)
 		tcp_abort(t, l->accept.head);
-	for (c = t->tcp->syn.head; c; c = next) {
-		next = c->queue_next;
-		if (c->listener == l)
-			tcp_abort(t, c);
-	}
+	tcp_minis_abort(t, &b->local);
+	b->listener = NULL;
 }

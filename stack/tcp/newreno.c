@@ -43,11 +43,15 @@ static void newreno_on_ack(struct cc *cc, void *priv, const struct cc_sample *s)
 		avoid(cc, r, window_mss(s), credit);
 }
 
+/* RFC 5681 3.1, equation (4), names the most that ssthresh may be. Half a segment of a window carries nothing, but a window that
+ * grows by a segment for each window of bytes waits for it in every round: a tenth of the growth, if it is small. */
 static void newreno_on_congestion(struct cc *cc, void *priv, const struct cc_sample *s, enum cc_signal signal, bool again)
 {
 	struct newreno *r = priv;
 
 	window_cut(cc, s, &(struct window_cut){signal, again, 5});
+	if (!again)
+		cc->ssthresh -= cc->ssthresh % window_mss(s);
 	r->acked = r->held = 0;
 }
 

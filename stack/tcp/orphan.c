@@ -7,8 +7,8 @@
  * - a window that opens by a byte now and then, which starts those counts anew each time: config.orphan_us in all, and a
  *   millisecond for each byte, from the moment the program let go to the acknowledgment of the last one;
  * - FIN-WAIT-2: config.fin_wait_2_us (RFC 1122 4.2.2.20 (f) has no end);
- * - want of memory: when no connection is free the oldest orphan gives way, after TIME-WAIT and the half-open ones; when a
- *   program's text finds no buffer, the oldest whose peer holds its window below a segment.
+ * - want of memory: when config.max_conns are open the oldest orphan gives way to the next, though not to a SYN, which anybody
+ *   could have sent; when a program's text finds no buffer, the oldest whose peer holds its window below a segment.
  * A peer that still had something to get is told with a RST (RFC 9293 3.6.1).
  *
  * What a program holds is its own to bound: SO_SNDBUF and SO_RCVBUF for each connection, TCP_USER_TIMEOUT for a peer that does
@@ -35,7 +35,7 @@ void tcp_orphan_end(struct tapir *t, struct tcp_conn *c, const char *why)
 
 	tcp_say_segment(t, c, &rst, TAPIR_EV_SEGMENT_OUT, why);
 	tcp_send_alone(t, c, &rst);
-	tcp_conn_end(t, c, 0);
+	tcp_conn_end(t, c, 0, why);
 }
 
 bool tcp_orphan_make_room(struct tapir *t)

@@ -79,9 +79,12 @@ uint32_t tcp_window_to_offer(const struct tcp_conn *c)
 
 static uint32_t left(uint32_t window, uint32_t used) { return window > used ? window - used : 0; }
 
+/* A SYN that is under way takes no room from the text of an early answer (RFC 7413 4.2.2). */
+static uint32_t syn_out(const struct tcp_conn *c) { return tcp_syn_unacked(c) ? 1 : 0; }
+
 /* The peer's window counts all that is not acknowledged; ours only what is still in the network. */
-static uint32_t send_window_left(const struct tcp_conn *c) { return left(c->snd.wnd, tcp_flight(c)); }
-static uint32_t congestion_window_left(const struct tcp_conn *c) { return left(c->cc.cwnd, tcp_pipe(c)); }
+static uint32_t send_window_left(const struct tcp_conn *c) { return left(c->snd.wnd, left(tcp_flight(c), syn_out(c))); }
+static uint32_t congestion_window_left(const struct tcp_conn *c) { return left(c->cc.cwnd, left(tcp_pipe(c), syn_out(c))); }
 
 /* SACK blocks that the next segment will carry: all that RFC 2018 3 has room for, but at most half of a small segment. */
 static uint8_t sack_block_count(const struct tcp_conn *c)
@@ -315,7 +318,7 @@ static bool plan_text(struct tapir *t, struct tcp_conn *c, struct plan *p)
 	if (tcp_syn_unacked(c) && c->fastopen != FASTOPEN_EARLY)	/* RFC 7413 4.2.2: an early one may answer at once */
 		return plan_early_fin(t, c, p);
 	unsent = unsent_text(c);
-	if ((!unsent && !c->fin_queued) || !tcp_sender_has_room(t, c))
+	if ((!unsent && (!c->fin_queued || c->fin_acked)) || !tcp_sender_has_room(t, c))
 		return false;
 	restart_after_idle(t, c);
 	*p = (struct plan){.at = c->snd.max, .flags = TCP_ACK, .why = "RFC 9293 3.8.6.2.1: text within the windows"};
@@ -594,6 +597,7 @@ static void sent_sequence(struct tapir *t, struct tcp_conn *c, const struct plan
 	tcp_cork_on_sent(c);
 	c->last_out_us = t->now_us;
 	if (c->sender) {
+		tcp_validate_on_sent(c);
 		tcp_prr_on_sent(c->sender, len);
 		tcp_pace_sent(c->sender, pacing_rate(t, c), p->len, t->now_us);
 	}
@@ -677,8 +681,10 @@ int tcp_output_next(struct tapir *t, struct tapir_out *out)
 		bool one = tcp_output(t, c, out);
 
 		tcp_unready(t, c);
-		if (!one)
+		if (!one) {
+			tcp_mini_fold(t, c);
 			continue;
+		}
 		tcp_ready(t, c);	/* to the end of the list: it may have more, the others come first */
 		return 1;
 	}

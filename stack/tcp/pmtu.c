@@ -103,17 +103,31 @@ static uint32_t ceiling(struct tapir *t, const struct tcp_conn *c)
 	return route.local ? 0 : min_u32(mtu, max_u32(route.mtu, LEAST_MTU));
 }
 
-void tcp_update_mss(struct tapir *t, struct tcp_conn *c)
+static uint16_t right_mss(struct tapir *t, const struct tcp_conn *c, struct tcp_path **path)
 {
 	uint32_t mtu = ceiling(t, c);
 	struct tcp_path *p = mtu ? path_find(t, &c->peer.addr) : NULL;
-	uint16_t mss;
 
 	if (!mtu)
 		mtu = tcp_mss_limit(c, c->snd.mss_option) + IP_TCP_HEADERS;
 	if (p)
 		mtu = min_u32(mtu, p->low);
-	mss = (uint16_t)(mtu - overhead(c));		/* RFC 6691: options come out of the MSS */
+	*path = p;
+	return (uint16_t)(mtu - overhead(c));		/* RFC 6691: options come out of the MSS */
+}
+
+uint16_t tcp_path_mss(struct tapir *t, const struct tcp_conn *c)
+{
+	struct tcp_path *p;
+
+	return right_mss(t, c, &p);
+}
+
+void tcp_update_mss(struct tapir *t, struct tcp_conn *c)
+{
+	struct tcp_path *p;
+	uint16_t mss = right_mss(t, c, &p);
+
 	if (mss == c->snd.mss)
 		return;
 	c->snd.mss = mss;
@@ -147,6 +161,8 @@ static void believe(struct tapir *t, struct tcp_conn *c, uint16_t mtu, const cha
 	if (c->snd.mss >= old)
 		return;
 	tcp_all_is_lost(c, why);
+	if (c->state == TCP_SYN_SENT)		/* Fast Open: the SYN goes again without its text, which follows the handshake */
+		c->snd.nxt = c->iss;
 	tcp_ready(t, c);
 }
 

@@ -10,7 +10,6 @@
 #define DUP_THRESHOLD 3u
 #define REO_WORK 64u			/* records looked at for the timer's sake */
 #define TLP_MAX_ACK_DELAY (200 * TAPIR_MS)	/* RFC 8985 7.2 */
-#define TLP_MIN (10 * TAPIR_MS)		/* a probe sooner than a busy host can answer is only a retransmission too many */
 #define MIN_RTT_WINDOW (300 * TAPIR_SEC)	/* RFC 8985 6.2 step 1: of path changes, not of congestion */
 
 /* RACK_sent_after(): was what left at a_us and ends at a_end sent after b? */
@@ -199,7 +198,8 @@ static bool one_segment_is_out(const struct tcp_conn *c)
 	return c->sender->first == c->sender->last && tcp_flight(c) <= c->snd.mss;
 }
 
-/* DEVIATES: RFC 8985 7.2 (no smallest PTO) because two round trips of a fast network are less than a busy host needs to answer. */
+/* DEVIATES: RFC 8985 7.2 (no smallest PTO; tlp_min_us) because two round trips of a fast network are less than a busy host needs to
+ * answer. */
 void tcp_tlp_schedule(struct tapir *t, struct tcp_conn *c)
 {
 	usec_t pto_us = TAPIR_SEC, due_us;
@@ -210,7 +210,7 @@ void tcp_tlp_schedule(struct tapir *t, struct tcp_conn *c)
 	}
 	if (c->rtt.srtt_us)
 		pto_us = 2 * (usec_t)c->rtt.srtt_us + (one_segment_is_out(c) ? TLP_MAX_ACK_DELAY : 0);
-	due_us = t->now_us + max_usec(pto_us, TLP_MIN);
+	due_us = t->now_us + max_usec(pto_us, t->cfg.tlp_min_us);
 	/* Not later than the RTO, in whose place it then fires (timeout.c). */
 	tcp_timer_arm(t, c, TAPIR_TIMER_TLP, min_usec(due_us, tcp_timer_due(c, TAPIR_TIMER_RTO)));
 }

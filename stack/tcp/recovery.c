@@ -29,8 +29,8 @@ static struct cc_sample sample_of(struct tapir *t, struct tcp_conn *c, const str
 		.now_us = t->now_us, .mss = c->snd.mss, .initial_window = c->snd.mss * (uint32_t)t->cfg.initial_window,
 		.una = c->snd.una, .nxt = c->snd.max, .acked = d->acked, .delivered = d->delivered, .lost = d->lost,
 		.flight = tcp_pipe(c), .prior_flight = d->prior_flight, .rtt_us = d->rtt_us, .srtt_us = c->rtt.srtt_us,
-		.rate = d->rate, .min_rtt_us = s->min_rtt_us, .cwnd_limited = c->cwnd_limited && !d->ece,
-		.recovery = s->phase != PHASE_OPEN, .ece = d->ece};
+		.rate = d->rate, .min_rtt_us = s->min_rtt_us, .cwnd_limited = tcp_window_is_validated(c) && !d->ece,
+		.reorders = s->rack.reordering_seen, .recovery = s->phase != PHASE_OPEN, .ece = d->ece};
 
 	if (d->advanced && seq_geq(c->snd.una, s->round_end)) {
 		sample.round_start = true;

@@ -55,6 +55,7 @@ struct tcp_sender {
 	bool force;				/* a retransmission leaves whatever cwnd says (RFC 6298 5.4, RFC 6582 3.2 step 3) */
 	seq_t recover;				/* RFC 6582: SND.MAX when the phase began */
 	seq_t round_end;			/* SND.MAX when the present round began */
+	struct { uint32_t most; seq_t end; } used;	/* validate.c: the largest pipe of the window that ends at end */
 	uint32_t min_rtt_us;			/* over the last MIN_RTT_WINDOW; CC_NONE: not known yet */
 	usec_t min_rtt_at_us;
 

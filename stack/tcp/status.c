@@ -99,7 +99,7 @@ void tcp_status(struct tapir *t, const struct tcp_conn *c, struct tapir_tcp_info
 		.snd_wscale = c->snd.shift, .rcv_wscale = (uint8_t)c->rcv.shift, .soft_error = c->soft_error,
 		.timestamps = c->ts_on, .sack = c->sack_on, .ecn = tcp_ecn_on(c), .ecn_seen = c->ecn & ECN_SEEN,
 		.congestion = c->cc.ops->name,
-		.syn_data = c->fastopen == FASTOPEN_DONE || c->fastopen == FASTOPEN_EARLY,
+		.syn_data = c->syn_text,
 	};
 	count(t, c, info);
 	tcp_tune_status(t, c, info);

@@ -25,7 +25,9 @@ struct tcp_tuning {
 	struct tcp_tuning *next;		/* in its hash chain, or in the list of free ones */
 };
 
-/* Connections in one of three queues, each in at most one: oldest first. */
+struct tcp_mini;				/* internal.h, mini.c */
+
+/* Connections in an accept queue or that of the orphans, each in at most one: oldest first. */
 struct tcp_queue { struct tcp_conn *head, *tail; };
 
 /* A local address taken by bind() or listen(); lives inside the socket. */
@@ -59,6 +61,7 @@ enum tcp_fastopen {
 	FASTOPEN_NONE,
 	FASTOPEN_ASKS,				/* our SYN asks for a cookie */
 	FASTOPEN_WAITS,				/* there is a cookie: our SYN waits for text to take along; or has left with it */
+	FASTOPEN_SHOWS,				/* the same, but our SYN waits no more: it has the cookie, without text */
 	FASTOPEN_GIVES,				/* our SYN-ACK gives a cookie */
 	FASTOPEN_EARLY,				/* passive: open to its user, though our SYN is not acknowledged yet */
 	FASTOPEN_DONE				/* text on the SYN was taken */
@@ -87,7 +90,7 @@ struct tcp_owed {
 struct tcp_conn {
 	struct tcp_conn *hash_next;		/* demux.c */
 	struct tcp_conn *ready_next, *ready_prev;	/* output.c: the ready list, if is_ready */
-	struct tcp_conn *queue_next, *queue_prev;	/* SYN queue, a listener's accept queue, or the TIME-WAIT queue */
+	struct tcp_conn *queue_next, *queue_prev;	/* a listener's accept queue, or the orphans */
 	struct tcp_queue *queue;		/* which of them; NULL: none */
 	struct tcp_listener *listener;		/* passive open, not yet accepted: where it came from; else NULL */
 	void *owner;				/* the socket, NULL: an orphan, or not yet accepted */
@@ -130,9 +133,11 @@ struct tcp_conn {
 	bool rcvbuf_fixed : 1, sndbuf_fixed : 1;	/* set by the program: autotune.c leaves them alone */
 	bool urgent : 1;			/* urgent text lies ahead of what the user has consumed */
 	bool is_ready : 1;			/* in the ready list */
+	bool mini : 1;				/* mini.c: unfolded for a while */
 	bool cork : 1, uncorked : 1;		/* TCP_CORK; but what is queued now goes (cork.c) */
 	bool deferred : 1;			/* defer.c: the peer's ACK has come, its text has not */
-	bool cwnd_limited : 1;			/* the last output stopped at cwnd: it may grow (RFC 7661 in spirit) */
+	bool syn_text : 1;			/* all text on a SYN, ours or the peer's, was taken (RFC 7413 4) */
+	bool cwnd_limited : 1;			/* the last output stopped at cwnd: the window may grow (validate.c) */
 	uint8_t mss_proof : 2;			/* pmtu.c: enum mss_proof; if MSS_TRIED, mss_proof_at is the end of that segment */
 	uint8_t ttl, tos, retries;		/* retries: R2 (RFC 9293 3.8.3); UINT8_MAX: for ever */
 	uint8_t fastopen;			/* enum tcp_fastopen */
@@ -175,8 +180,12 @@ struct tcp {
 	struct tcp_hash hash;
 	struct tcp_bound *bound[1024];
 	struct tcp_conn *free, *slots;
-	uint32_t used, syn_count, time_wait_count;
-	struct tcp_queue syn, time_wait;	/* SYN-RECEIVED from passive opens; TIME-WAIT */
+	uint32_t used, time_wait_count;		/* of slots; in TIME-WAIT, with a program or without */
+	struct {				/* mini.c */
+		struct tcp_mini *all, *free, *fresh, **buckets;	/* from fresh on none was ever taken */
+		uint32_t mask, unfolded;	/* the latter of slots */
+		struct tcp_mini_queue { struct tcp_mini *head, *tail; uint32_t count; } syn, time_wait;	/* oldest first */
+	} minis;
 	struct tcp_queue orphans;		/* orphan.c */
 	struct tcp_conn *ready, *ready_last;	/* who may have something to send, served in turn */
 	struct tcp_piece *free_pieces;
@@ -260,8 +269,9 @@ void tcp_release(struct tapir *t, struct tcp_conn *c);
 /* STATUS (status.c). */
 void tcp_status(struct tapir *t, const struct tcp_conn *c, struct tapir_tcp_info *info);
 
-/* The connection in the i-th place of the pool; false: none is. (list.c) */
-bool tcp_row(struct tapir *t, uint32_t i, struct tapir_tcp_row *row);
+uint32_t tcp_connections(const struct tapir *t);	/* in every state */
+uint32_t tcp_places(const struct tapir *t);		/* where one may be (list.c) */
+bool tcp_row(struct tapir *t, uint32_t i, struct tapir_tcp_row *row);	/* the one in the i-th place; false: there is none */
 
 /* --- upcalls: socket/ defines these --- */
 void socket_tcp_ready(struct tapir *t, struct tcp_conn *c);		/* c->owner is set: readable, writable, ended ... */

@@ -43,9 +43,9 @@ void tcp_timer_disarm(struct tapir *t, struct tcp_conn *c, enum tapir_tcp_timer 
 }
 
 /* The peer is taken for gone (RFC 9293 3.8.3, R2). What ICMP said meanwhile is a better reason than silence. */
-static void give_up(struct tapir *t, struct tcp_conn *c)
+static void give_up(struct tapir *t, struct tcp_conn *c, const char *why)
 {
-	tcp_conn_end(t, c, c->soft_error ? c->soft_error : TAPIR_ETIMEDOUT);
+	tcp_conn_end(t, c, c->soft_error ? c->soft_error : TAPIR_ETIMEDOUT, why);
 }
 
 /* R2 (RFC 9293 3.8.3): of an attempt to open, which a crossing SYN does not shorten (MUST-23); of an orphan; or the user's. */
@@ -84,7 +84,7 @@ static void rto_fires(struct tapir *t, struct tcp_conn *c)
 	bool quiet;
 
 	if (c->rtt.backoff >= limit && limit < FOR_EVER) {
-		give_up(t, c);
+		give_up(t, c, "RFC 9293 3.8.3: R2 retransmissions without an answer");
 		return;
 	}
 	quiet = tcp_defer_is_quiet(c);
@@ -109,7 +109,7 @@ static void persist_fires(struct tapir *t, struct tcp_conn *c)
 	if ((orphan && c->rtt.probes >= t->cfg.orphan_retries) ||
 	    (silent && c->rtt.probes >= c->retries && c->retries < FOR_EVER && !tcp_user_timeout_us(c))) {
 		tcp_reset_conn(t, c, c->snd.max);
-		give_up(t, c);
+		give_up(t, c, "RFC 9293 3.8.6.1: window probes without an answer");
 		return;
 	}
 	if (c->rtt.probes < UINT8_MAX)
@@ -141,7 +141,7 @@ static void keepalive_fires(struct tapir *t, struct tcp_conn *c)
 	}
 	if (tcp_keepalive_is_over(t, c)) {
 		tcp_reset_conn(t, c, c->snd.max);
-		give_up(t, c);
+		give_up(t, c, "RFC 9293 3.8.4: keep-alive probes without an answer");
 		return;
 	}
 	c->rtt.keepalives++;
@@ -150,12 +150,19 @@ static void keepalive_fires(struct tapir *t, struct tcp_conn *c)
 	tcp_ready(t, c);
 }
 
+static void user_fires(struct tapir *t, struct tcp_conn *c)
+{
+	give_up(t, c, "RFC 9293 3.10.8: USER TIMEOUT (TCP_USER_TIMEOUT)");
+}
+
 /* Nobody is left to read what an absent FIN would end (fin_wait_2_us), or 2 MSL have passed; or an orphan is not rid of its
  * text yet (orphan_us). */
 static void wait_is_over(struct tapir *t, struct tcp_conn *c)
 {
-	if (c->state == TCP_FIN_WAIT_2 || c->state == TCP_TIME_WAIT)
-		tcp_conn_end(t, c, 0);
+	if (c->state == TCP_TIME_WAIT)
+		tcp_conn_end(t, c, 0, "RFC 9293 3.10.8: 2 MSL have passed");
+	else if (c->state == TCP_FIN_WAIT_2)
+		tcp_conn_end(t, c, 0, "no FIN came for who reads no more (config.fin_wait_2_us)");
 	else
 		tcp_orphan_end(t, c, "the peer takes too long over an orphan's text (config.orphan_us)");
 }
@@ -178,7 +185,7 @@ static void pace_fires(struct tapir *t, struct tcp_conn *c)
 static void (*const fires[TAPIR_TIMER_COUNT])(struct tapir *, struct tcp_conn *) = {
 	[TAPIR_TIMER_RTO] = rto_fires, [TAPIR_TIMER_PERSIST] = persist_fires, [TAPIR_TIMER_DELACK] = delack_fires,
 	[TAPIR_TIMER_KEEPALIVE] = keepalive_fires, [TAPIR_TIMER_FIN_WAIT_2] = wait_is_over,
-	[TAPIR_TIMER_2MSL] = wait_is_over, [TAPIR_TIMER_USER] = give_up, [TAPIR_TIMER_TLP] = tlp_fires,
+	[TAPIR_TIMER_2MSL] = wait_is_over, [TAPIR_TIMER_USER] = user_fires, [TAPIR_TIMER_TLP] = tlp_fires,
 	[TAPIR_TIMER_REO] = tcp_on_reo_timer, [TAPIR_TIMER_PACE] = pace_fires,
 };
 

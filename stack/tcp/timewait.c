@@ -1,5 +1,5 @@
 /* timewait.c: TIME-WAIT (RFC 9293 3.6, 3.10.7.4) and who may end it early (RFC 6191, RFC 1337).
- * The TIME-WAIT queue is in order of entry: when the pool of connections is empty the oldest gives way (conn.c).
+ * It needs no program, and without one it is kept small, and the oldest gives way when there are too many (mini.c).
  *
  * What TIME-WAIT is for is one thing: no segment of the old connection may be taken for one of the next between the same
  * ports. Its price is that the next must wait, and there are two doors out of it: a SYN (RFC 9293 3.6.1 MAY-2) and a RST (RFC 9293
@@ -17,12 +17,13 @@
  *   the wait anew, since it shows that our last ACK was lost. */
 #include "internal.h"
 
-void tcp_enter_time_wait(struct tapir *t, struct tcp_conn *c)
+void tcp_enter_time_wait(struct tapir *t, struct tcp_conn *c, const char *why)
 {
 	for (enum tapir_tcp_timer i = 0; i < TAPIR_TIMER_COUNT; i++)
 		tcp_timer_disarm(t, c, i);
-	tcp_set_state(t, c, TCP_TIME_WAIT);
-	tcp_queue_push(&t->tcp->time_wait, c);
+	tcp_set_state(t, c, TCP_TIME_WAIT, why);
+	if (!c->owner)
+		tcp_mini_begin(t, c);
 	tcp_timer_arm(t, c, TAPIR_TIMER_2MSL, t->now_us + 2 * t->cfg.msl_us);
 }
 

@@ -1,6 +1,7 @@
-/* undo.c: the congestion that was none. What recovery took for lost was only late if an ACK that moves SND.UNA over what was sent
- * again echoes a timestamp from before that (RFC 3522 3.2), if DSACKs report every retransmission as a duplicate (RFC 3708 3),
- * or if F-RTO says so (frto.c). Then the window returns (RFC 4015 3.1 step 9). Owns struct tcp_sender's undo.
+/* undo.c: the congestion that was none. What recovery took for lost was only late if all of it arrives before any of it went
+ * again, if an ACK that moves SND.UNA over what was sent again echoes a timestamp from before that (RFC 3522 3.2), if DSACKs
+ * report every retransmission as a duplicate (RFC 3708 3), or if F-RTO says so (frto.c). Then the window returns (RFC 4015 3.1
+ * step 9). Owns struct tcp_sender's undo.
  *
  * DEVIATES: RFC 4015 3.1 step 11 (the RTO adapts to the first sample of new text) because every delayed original that was sent
  * once is a sample already, so that the RTO has adapted when recovery turns out to be spurious (RFC 5682 2.2). */
@@ -69,8 +70,19 @@ static bool all_were_duplicates(const struct tcp_conn *c, const struct tcp_seg *
 	return s->undo.dsack && !s->undo.copies && before && !s->undo.retrans;
 }
 
+/* Each record that was taken for lost has been delivered, and this phase has sent none again: they were overtaken. No timestamp
+ * and no DSACK will ever say so. */
+static bool all_have_come(const struct tcp_conn *c, const struct tcp_delivery *d)
+{
+	const struct tcp_sender *s = c->sender;
+
+	return s->phase == PHASE_RECOVERY && d->delivered && !s->lost && !s->undo.has_ts;
+}
+
 static const char *proof(const struct tcp_conn *c, const struct tcp_seg *seg, const struct tcp_delivery *d)
 {
+	if (all_have_come(c, d))
+		return "RFC 8985 6.2 step 3: all that seemed lost has come, and none of it went again";
 	if (all_were_duplicates(c, seg, d))
 		return "RFC 3708 3: every retransmission was a duplicate";
 	if (echo_is_older(c, seg, d))

@@ -38,13 +38,12 @@ struct tcp_conn *tcp_open_active(struct tapir *t, const struct tapir_endpoint *l
 				 void *owner, int *error)
 {
 	struct tapir_endpoint mine = *local;
-	struct tcp_conn *c, *old;
+	struct tcp_conn *c;
 
 	*error = choose_local(t, &mine, peer);
 	if (*error)
 		return NULL;
-	old = tcp_demux(t, &mine, peer);
-	if (old) {
+	if (tcp_is_taken(t, &mine, peer)) {
 		*error = TAPIR_EADDRINUSE;	/* "connection already exists"; TIME-WAIT is one too (RFC 9293 3.6.1) */
 		return NULL;
 	}
@@ -55,7 +54,7 @@ struct tcp_conn *tcp_open_active(struct tapir *t, const struct tapir_endpoint *l
 	}
 	c->owner = owner;
 	tcp_demux_add(t, c);
-	tcp_set_state(t, c, TCP_SYN_SENT);
+	tcp_set_state(t, c, TCP_SYN_SENT, "RFC 9293 3.10.1: active OPEN");
 	tcp_ready(t, c);
 	return c;
 }
@@ -93,6 +92,10 @@ int64_t tcp_send(struct tapir *t, struct tcp_conn *c, const void *buf, size_t n)
 	error = may_send(c);
 	if (error)
 		return error;
+	if (!n && tcp_fastopen_waits(c)) {	/* nothing to take along, but the program does not want to wait */
+		c->fastopen = FASTOPEN_SHOWS;
+		tcp_ready(t, c);
+	}
 	tcp_note_app_limit(c);
 	taken = stream_append(&c->tx, &t->frames, buf, n < room ? (uint32_t)n : room);
 	if (!taken && n && tcp_orphan_make_room(t))
@@ -198,7 +201,7 @@ void tcp_shutdown_receive(struct tapir *t, struct tcp_conn *c)
 static void queue_fin(struct tapir *t, struct tcp_conn *c, enum tcp_state to)
 {
 	c->fin_queued = true;
-	tcp_set_state(t, c, to);
+	tcp_set_state(t, c, to, "RFC 9293 3.10.4: CLOSE");
 	tcp_user_timer_begin(t, c);
 	tcp_ready(t, c);
 }
@@ -207,7 +210,7 @@ int tcp_close(struct tapir *t, struct tcp_conn *c)
 {
 	switch (c->state) {
 	case TCP_SYN_SENT:
-		tcp_conn_end(t, c, TAPIR_ECONNABORTED);
+		tcp_conn_end(t, c, TAPIR_ECONNABORTED, "RFC 9293 3.10.4: CLOSE before the peer has answered");
 		return 0;
 	case TCP_SYN_RCVD: case TCP_ESTABLISHED:
 		queue_fin(t, c, TCP_FIN_WAIT_1);
@@ -236,7 +239,7 @@ void tcp_abort(struct tapir *t, struct tcp_conn *c)
 	case TCP_CLOSED: case TCP_LISTEN:
 		return;
 	}
-	tcp_conn_end(t, c, TAPIR_ECONNABORTED);
+	tcp_conn_end(t, c, TAPIR_ECONNABORTED, "RFC 9293 3.10.5: ABORT");
 }
 
 void tcp_release(struct tapir *t, struct tcp_conn *c)
@@ -251,13 +254,14 @@ void tcp_release(struct tapir *t, struct tcp_conn *c)
 			tcp_orphan_begin(t, c);
 		break;
 	case TCP_TIME_WAIT:
+		tcp_mini_begin(t, c);
 		break;
 	case TCP_SYN_SENT: case TCP_SYN_RCVD: case TCP_ESTABLISHED: case TCP_CLOSE_WAIT: case TCP_LISTEN:
 		assert(false);			/* an owner closes or aborts before it lets go */
 	}
 	if (c->rx.bytes && c->state != TCP_TIME_WAIT) {	/* RFC 9293 3.6.1: text lost unread is told with a RST */
 		tcp_reset_conn(t, c, c->snd.max);
-		tcp_conn_end(t, c, 0);
+		tcp_conn_end(t, c, 0, "RFC 9293 3.6.1: text is lost unread");
 		return;
 	}
 	stream_clear(&c->rx, &t->frames);

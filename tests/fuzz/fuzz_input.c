@@ -473,6 +473,8 @@ static void configure(struct world *w, struct tapir_config *c)
 	c->seed[0] = 1;
 	c->max_sockets = SOCKETS;
 	c->max_conns = 12;
+	c->max_half_open = 4;
+	c->max_time_wait = 3;
 	c->small_frames = more & 1 ? 16 : 96;
 	c->large_frames = 4;
 	c->arp_entries = 4;

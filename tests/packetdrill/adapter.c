@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/times.h>
 #include "drill.h"
 
@@ -57,6 +58,15 @@ EXPORTED int getsockopt(int fd, int level, int name, void *restrict value, sockl
 	if (!real)
 		*(void **)&real = dlsym(RTLD_NEXT, "getsockopt");
 	return real(fd, level, name, value, len);
+}
+
+/* And this is a call of its own without a callback. */
+EXPORTED ssize_t sendfile(int to, int from, off_t *at, size_t n)
+{
+	if (running)
+		return drill_sendfile(running, to, from, at, n);
+	errno = ENOSYS;
+	return -1;
 }
 
 /* It waits for ten ticks of the kernel's clock before it begins, to begin in the middle of one. Ours has no ticks. */

@@ -5,13 +5,15 @@
 #include "drill.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
 #include "drivers/driver.h"
 #include "stack/base/bytes.h"
-#include "stack/tcp/tcp.h"
+#include "stack/tcp/internal.h"
 
 #define START_US (1000 * TAPIR_SEC)
 #define TURNS_MAX 1000000		/* timers at one instant, before something is wrong */
@@ -89,7 +91,7 @@ static void finish_blocked(struct drill *d)
 	if (!call || call->over || !call->attempt(d, call))
 		return;
 	call->over = true;
-	d->carrying = true;
+	d->carrying = d->settling = true;
 	pthread_cond_broadcast(&d->changed);
 	take_output(d);
 }
@@ -98,6 +100,41 @@ static void wait_for_carrier(struct drill *d)
 {
 	while (d->carrying && in_interpreter(d))
 		pthread_cond_wait(&d->changed, &d->lock);
+}
+
+/* Does the second thread sleep? It is asked as the interpreter asks. */
+static bool second_sleeps(const struct drill *d)
+{
+	char path[64], line[256] = "";
+	const char *state;
+	FILE *f;
+
+	snprintf(path, sizeof path, "/proc/self/task/%d/stat", (int)d->second);
+	f = fopen(path, "r");
+	if (f && !fgets(line, sizeof line, f))
+		*line = 0;
+	if (f)
+		fclose(f);
+	state = strrchr(line, ')');
+	return !state || state[2] == 'S';
+}
+
+/* The interpreter sleeps, and so its own lock is free, which the second thread needs to write down what its call has brought.
+ * That comes first: the next line of the script may ask for it. */
+static void settle(struct drill *d)
+{
+	pthread_mutex_lock(&d->lock);
+	wait_for_carrier(d);
+	while (d->settling) {
+		bool asleep;
+
+		pthread_mutex_unlock(&d->lock);
+		sched_yield();
+		asleep = second_sleeps(d);
+		pthread_mutex_lock(&d->lock);
+		d->settling = !asleep;
+	}
+	pthread_mutex_unlock(&d->lock);
 }
 
 static usec_t next_due(const struct drill *d)
@@ -155,6 +192,7 @@ ssize_t drill_run(struct drill *d, struct drill_call *call, bool may_block)
 		return call_result(call);
 	}
 	take_output(d);
+	d->second = (pid_t)syscall(SYS_gettid);
 	d->blocked = call;
 	while (!call->over)
 		pthread_cond_wait(&d->changed, &d->lock);
@@ -187,8 +225,11 @@ static void make_stack(struct drill *d)
 void drill_reconfigure(struct drill *d)
 {
 	struct tapir_config before = d->settings.config;
+	unsigned flushes = d->settings.flushes;
 
 	drill_settings_sysctl(&d->settings);
+	if (d->settings.flushes != flushes)
+		tcp_fastopen_init(d->t, d->t->tcp->fastopen_peers);
 	if (memcmp(&before, &d->settings.config, sizeof before) != 0)
 		d->t->cfg = d->settings.config;		/* no sysctl is about memory, which is as it was lent */
 }
@@ -295,8 +336,9 @@ int drill_usleep(void *u, useconds_t us)
 {
 	struct drill *d = u;
 
+	if (in_interpreter(d))
+		settle(d);
 	pthread_mutex_lock(&d->lock);
-	wait_for_carrier(d);
 	if (in_interpreter(d))
 		d->clock_read = false;
 	if (d->t)
@@ -304,6 +346,8 @@ int drill_usleep(void *u, useconds_t us)
 	else
 		d->now_us += us;
 	pthread_mutex_unlock(&d->lock);
+	if (in_interpreter(d))
+		settle(d);
 	return 0;
 }
 
@@ -315,6 +359,19 @@ static void notice_end(struct drill *d, bool clock_read)
 		return;
 	d->script_ended = true;
 	d->left = count_frames(d);
+}
+
+/* On Linux MSG_MORE holds for its own call only: the next ACK lets go what waits. */
+static void let_go(struct drill *d)
+{
+	for (int i = 0; i < DRILL_HANDLES; i++) {
+		struct drill_handle *h = &d->handles[i];
+
+		if (h->kind != DRILL_SOCKET || !h->more)
+			continue;
+		tapir_setsockopt(d->t, h->sd, TAPIR_TCP_CORK, 0);
+		h->more = false;
+	}
 }
 
 int drill_netdev_send(void *u, const void *buf, size_t n)
@@ -332,6 +389,7 @@ int drill_netdev_send(void *u, const void *buf, size_t n)
 	memcpy(f->data, buf, n);
 	f->len = (uint32_t)n;
 	tapir_input(d->t, f);
+	let_go(d);
 	if (d->settings.trace)
 		say(d, "<", buf, n);
 	drill_leave(d);

@@ -75,6 +75,7 @@ struct drill_settings {
 	bool leftover;			/* a frame that no line of the script expected fails the run */
 	bool psh;			/* PSH as the stack sets it; no: without, for scripts whose lines have it taken out */
 	bool trace;			/* each frame, with the stack's reason for it, goes to stderr */
+	unsigned flushes;		/* how often the script had what is remembered of servers thrown away */
 	char sysctl[256];		/* file of name=value lines, read when the first socket is made; "": none */
 };
 
@@ -90,6 +91,8 @@ struct drill {
 	struct drill_handle handles[DRILL_HANDLES];
 	struct drill_call *blocked;	/* on the second thread */
 	bool carrying;			/* the second thread has a result and has not read the clock yet */
+	bool settling;			/* it has, but the interpreter's tables may not show it yet */
+	pid_t second;			/* that thread */
 	bool clock_read;		/* since the last call of another kind */
 	bool script_ended;		/* what comes now is the interpreter's cleaning up */
 	uint32_t left;			/* frames that nobody had looked at then */
@@ -157,6 +160,7 @@ ssize_t drill_send(void *u, int fd, const void *buf, size_t n, int flags);
 ssize_t drill_sendto(void *u, int fd, const void *buf, size_t n, int flags, const struct sockaddr *addr, socklen_t len);
 ssize_t drill_sendmsg(void *u, int fd, const struct msghdr *msg, int flags);
 int drill_pipe(void *u, int fds[2]);
+ssize_t drill_sendfile(void *u, int to, int from, off_t *at, size_t n);
 int drill_splice(void *u, int from, loff_t *off_from, int to, loff_t *off_to, size_t n, unsigned int flags);
 
 /* --- options.c --- */

@@ -188,20 +188,23 @@ static void fill_info(const struct tapir_tcp_info *i, struct tcp_info *l)
 	l->tcpi_rcv_wscale = i->rcv_wscale & 15u;
 }
 
-/* What is under way, by record: not in STATUS, and only scripts ask. */
+/* What is under way, by record: not in STATUS, and only scripts ask. To Linux what was lost is so until it is acknowledged. */
 static void count_sent(struct drill *d, tapir_sd sd, uint32_t mss, struct tcp_info *l)
 {
 	struct socket *s = socket_find(d->t, sd);
 	struct tcp_conn *c = s ? s->u.tcp.conn : NULL;
+	bool repairing;
 
 	if (!c || !c->sender || !mss)
 		return;
+	repairing = c->sender->phase == PHASE_RECOVERY || c->sender->phase == PHASE_LOSS;
 	for (const struct tcp_sent *r = c->sender->first; r; r = r->next) {
 		uint32_t n = segments(seq_sub(r->end, r->start), mss);
+		bool again = r->times > 1;
 
 		l->tcpi_sacked += r->state == SENT_SACKED ? n : 0;
-		l->tcpi_lost += r->state == SENT_LOST ? n : 0;
-		l->tcpi_retrans += r->state == SENT_FLYING && r->times > 1 ? n : 0;
+		l->tcpi_lost += r->state == SENT_LOST || (r->state == SENT_FLYING && again && repairing) ? n : 0;
+		l->tcpi_retrans += r->state == SENT_FLYING && again ? n : 0;
 	}
 }
 

@@ -20,15 +20,18 @@ static const struct setting { const char *name; size_t at; enum unit unit; } set
 	{"sack", AT(sack), FLAG}, {"ts", AT(timestamps), FLAG}, {"ws", AT(window_scale), FLAG}, {"nagle", AT(nagle), FLAG},
 	{"tso", AT(offload.tso4), FLAG}, {"iw", AT(initial_window), SHORT}, {"quickacks", AT(quickacks), SHORT},
 	{"mtu", AT(mtu), SHORT}, {"sndbuf", AT(sndbuf), LONG}, {"rcvbuf", AT(rcvbuf), LONG}, {"ttl", AT(ttl), BYTE},
+	{"rcvbuf_max", AT(rcvbuf_max), LONG},
 	{"delack", AT(delack_us), MS}, {"min_rto", AT(rto_min_us), MS}, {"max_rto", AT(rto_max_us), MS},
 	{"rto", AT(rto_initial_us), MS}, {"msl", AT(msl_us), SECONDS}, {"challenge_acks", AT(challenge_acks), LONG},
-	{"tlp", AT(tlp), FLAG}, {"pacing", AT(pacing), FLAG}, {"retries1", AT(retries1), BYTE}, {"retries2", AT(retries2), BYTE},
+	{"dsack", AT(dsack), FLAG}, {"tlp", AT(tlp), FLAG}, {"tlp_min", AT(tlp_min_us), MS},
+	{"pacing", AT(pacing), FLAG}, {"retries1", AT(retries1), BYTE}, {"retries2", AT(retries2), BYTE},
 	{"wait", offsetof(struct drill_settings, wait_us), SECONDS},
 	{"leftover", offsetof(struct drill_settings, leftover), FLAG},
 	{"psh", offsetof(struct drill_settings, psh), FLAG},
 	{"trace", offsetof(struct drill_settings, trace), FLAG},
 
 	{"tcp_sack", AT(sack), FLAG}, {"tcp_timestamps", AT(timestamps), FLAG}, {"tcp_window_scaling", AT(window_scale), FLAG},
+	{"tcp_dsack", AT(dsack), FLAG}, {"tcp_invalid_ratelimit", AT(challenge_interval_us), MS},
 	{"tcp_syn_retries", AT(syn_retries), BYTE}, {"tcp_synack_retries", AT(synack_retries), BYTE},
 	{"tcp_retries1", AT(retries1), BYTE}, {"tcp_retries2", AT(retries2), BYTE},
 	{"tcp_orphan_retries", AT(orphan_retries), BYTE}, {"tcp_fin_timeout", AT(fin_wait_2_us), SECONDS},
@@ -120,16 +123,24 @@ static bool put_congestion(struct drill_settings *s, const char *value)
 	return cc >= 0;
 }
 
-/* Linux writes the 16 bytes as four words in hexadecimal. */
+/* Linux writes the 16 bytes as four words in hexadecimal, the low half of each number first. */
 static bool put_key(struct drill_settings *s, const char *value)
 {
 	unsigned w[4];
 
 	if (sscanf(value, "%8x-%8x-%8x-%8x", &w[0], &w[1], &w[2], &w[3]) != 4)
 		return false;
-	s->config.fastopen_key[0] = (uint64_t)w[0] << 32 | w[1];
-	s->config.fastopen_key[1] = (uint64_t)w[2] << 32 | w[3];
+	s->config.fastopen_key[0] = (uint64_t)w[1] << 32 | w[0];
+	s->config.fastopen_key[1] = (uint64_t)w[3] << 32 | w[2];
 	return true;
+}
+
+/* Linux' values from 3 on are for AccECN; to a peer that does not have it they mean the same as these. */
+static const char *without_accecn(const char *value)
+{
+	int n = atoi(value);
+
+	return n < 3 ? value : n == 5 ? "2" : "1";
 }
 
 static bool put_flag(struct drill_settings *s, const char *name, const char *value)
@@ -183,25 +194,37 @@ const char *drill_settings_parse(struct drill_settings *s, const char *text)
 	return put_flags(s, flags_text);
 }
 
+static void put_sysctl(struct drill_settings *s, const char *line, const char *value)
+{
+	const char *dot = strrchr(line, '.'), *name = dot ? dot + 1 : line;
+
+	if (!strcmp(name, "tcp_congestion_control"))
+		put_congestion(s, value);
+	else if (!strcmp(name, "tcp_fastopen_cookies"))
+		s->flushes += !strcmp(value, "0");
+	else if (!strcmp(name, "tcp_fastopen_key"))
+		put_key(s, value);
+	else if (!strcmp(name, "tcp_ecn"))
+		value = without_accecn(value);
+	else if (!strcmp(name, "tcp_rmem"))
+		put(s, find("rcvbuf_max"), value);
+	if (find(name) && (!strncmp(name, "tcp_", 4) || !strncmp(line, "ethtool.", 8)))
+		put(s, find(name), value);
+}
+
 void drill_settings_sysctl(struct drill_settings *s)
 {
 	FILE *f = *s->sysctl ? fopen(s->sysctl, "r") : NULL;
-	char line[VALUE_MAX], *value, *name;
+	char line[VALUE_MAX], *value;
 
+	s->flushes = 0;
 	while (f && fgets(line, sizeof line, f)) {
 		line[strcspn(line, "\n")] = 0;
 		value = strchr(line, '=');
 		if (!value)
 			continue;
 		*value++ = 0;
-		name = strrchr(line, '.');
-		name = name ? name + 1 : line;
-		if (!strcmp(name, "tcp_congestion_control"))
-			put_congestion(s, value);
-		else if (!strcmp(name, "tcp_fastopen_key"))
-			put_key(s, value);
-		if (find(name) && (!strncmp(name, "tcp_", 4) || !strncmp(line, "ethtool.", 8)))
-			put(s, find(name), value);
+		put_sysctl(s, line, value);
 	}
 	if (f)
 		fclose(f);

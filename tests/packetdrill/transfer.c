@@ -113,8 +113,14 @@ static int fastopen(struct drill *d, struct drill_handle *h, const struct msghdr
 static ssize_t send_with_syn(struct drill *d, struct drill_call *call, bool may_block)
 {
 	struct tapir_tcp_info info;
+	uint8_t *p;
 	ssize_t sent;
 
+	if (!place(call->msg, 0, &p)) {		/* of nothing: the SYN goes without text */
+		sent = tapir_send(d->t, call->h->sd, "", 0);
+		call->h->syn_waits = false;
+		return drill_fail(sent < 0 ? drill_errno(sent) : EINPROGRESS);
+	}
 	if (!may_block && tapir_tcp_info(d->t, call->h->sd, &info) == 0 && info.snd_mss > SYN_OPTIONS)
 		call->limit = info.snd_mss - SYN_OPTIONS;
 	sent = drill_run(d, call, may_block);
@@ -311,6 +317,21 @@ static bool is_ours(struct drill *d, int fd)
 	ours = drill_handle_find(d, fd) != NULL;
 	pthread_mutex_unlock(&d->lock);
 	return ours;
+}
+
+/* From a file; the interface has no such call, adapter.c stands in for the system's. */
+ssize_t drill_sendfile(void *u, int to, int from, off_t *at, size_t n)
+{
+	static uint8_t buf[SPLICE_MAX];
+	size_t some = n < sizeof buf ? n : sizeof buf;
+	ssize_t got = at ? pread(from, buf, some, *at) : read(from, buf, some), sent;
+
+	if (got <= 0)
+		return got;
+	sent = drill_write(u, to, buf, (size_t)got);
+	if (sent > 0 && at)
+		*at += sent;
+	return sent;
 }
 
 int drill_splice(void *u, int from, loff_t *off_from, int to, loff_t *off_to, size_t n, unsigned int flags)

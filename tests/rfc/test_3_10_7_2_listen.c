@@ -189,7 +189,7 @@ START_TEST(a_full_syn_queue_forgets_the_oldest_half_open_connection)
 {
 	struct peer p, q[5];
 
-	peer_config()->max_conns = 16;		/* a quarter of them may be half open */
+	peer_config()->max_half_open = 4;
 	peer_config()->syn_cookies = 0;
 	p = listening(_i);
 	for (uint16_t i = 0; i < 5; i++) {

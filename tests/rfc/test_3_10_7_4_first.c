@@ -28,7 +28,7 @@ START_TEST(an_empty_segment_outside_the_window_draws_an_ack_in_each_state)
 	for (size_t i = 0; i < COUNT(states); i++) {
 		struct peer p = peer_in(states[i], _i);
 		uint32_t rcv_nxt = p.rcv_nxt, snd_nxt = p.snd_nxt;
-		const uint32_t outside[] = {rcv_nxt - 1, rcv_nxt - 1000000, rcv_nxt + WND, rcv_nxt + WND + 1, rcv_nxt + 0x7fffffff};
+		const uint32_t outside[] = {rcv_nxt - 1, rcv_nxt - 1000000, rcv_nxt + WND + 1, rcv_nxt + 0x7fffffff};
 
 		for (size_t k = 0; k < COUNT(outside); k++) {
 			peer_sends(&p, ". %d:%d(0) ack %u", (int)outside[k], (int)outside[k], snd_nxt);
@@ -52,6 +52,41 @@ START_TEST(text_outside_the_window_draws_an_ack_in_each_state)
 		peer_sends(&p, "P. %d:%d(100) ack %u", rcv_nxt + 65535, rcv_nxt + 65635, snd_nxt);
 		expect_ack_and_drop(&p, states[i]);
 	}
+}
+END_TEST
+
+/* RFC 9293 3.10.7.4 first, which we deviate from: a peer that has filled the window sends its ACKs with the number behind it. While
+ * some of that text is lost, ours is acknowledged all the same. */
+START_TEST(an_ack_from_behind_a_full_window_counts)
+{
+	struct peer p = established(_i);
+	uint32_t edge = 1 + peer_info(&p).rcv_wnd;
+
+	user_sends(&p, 100);
+	peer_expects(&p, "P. 1:101(100) ack 1");
+	peer_sends(&p, ". %u:%u(0) ack 101", edge + 1, edge + 1);
+	ck_assert_verdict(&p, DROP_TCP_OUT_OF_WINDOW);
+	peer_expects(&p, ". 101:101(0) ack 1");
+	ck_assert_uint_eq(peer_info(&p).unacked, 100);
+	peer_sends(&p, ". %u:%u(0) ack 101", edge, edge);
+	ck_assert_verdict(&p, ACCEPT);
+	peer_expects_nothing(&p);
+	ck_assert_uint_eq(peer_info(&p).unacked, 0);
+}
+END_TEST
+
+/* But nothing else does from there: no FIN, no RST. */
+START_TEST(only_an_ack_counts_from_behind_a_full_window)
+{
+	struct peer p = established(_i);
+	uint32_t edge = 1 + peer_info(&p).rcv_wnd;
+
+	peer_sends(&p, "R. %u:%u(0) ack 1", edge, edge);
+	ck_assert_verdict(&p, DROP_TCP_RST_OUT_OF_WINDOW);
+	peer_sends(&p, "F. %u:%u(0) ack 1", edge, edge);
+	ck_assert_verdict(&p, DROP_TCP_OUT_OF_WINDOW);
+	peer_expects(&p, ". 1:1(0) ack 1");
+	ck_assert_state(&p, TAPIR_TCP_ESTABLISHED);
 }
 END_TEST
 
@@ -301,6 +336,8 @@ Suite *suite(void)
 	return peer_suite("RFC 9293 3.10.7.4 first", (const TTest *[]){
 		an_empty_segment_outside_the_window_draws_an_ack_in_each_state,
 		text_outside_the_window_draws_an_ack_in_each_state,
+		an_ack_from_behind_a_full_window_counts,
+		only_an_ack_counts_from_behind_a_full_window,
 		a_rst_outside_the_window_is_dropped_silently_in_each_state,
 		an_empty_segment_at_either_edge_of_the_window_is_acceptable,
 		an_empty_segment_meets_a_zero_window_only_at_rcv_nxt,

@@ -391,7 +391,7 @@ START_TEST(acks_with_text_or_another_window_are_no_duplicates)
 }
 END_TEST
 
-/* Twelve segments sent and acknowledged from an initial window of four: cwnd is eight. */
+/* Twelve segments sent and acknowledged from an initial window of four: four, eight, and cwnd is sixteen. */
 static struct peer warmed_up(int run)
 {
 	peer_config()->initial_window = 4;
@@ -403,7 +403,7 @@ static struct peer warmed_up(int run)
 	acks(&p, 4);
 	ck_assert_uint_eq(peer_ignores_all(&p), 8);
 	acks(&p, 12);
-	ck_cwnd(&p, 8);
+	ck_cwnd(&p, 16);
 	return p;
 }
 
@@ -426,11 +426,11 @@ START_TEST(a_pause_shorter_than_the_rto_keeps_cwnd)
 
 	peer_advance(&p, peer_info(&p).rto_us);
 	user_sends(&p, 20 * MSS);
-	expects_segments(&p, 12, 8);
+	expects_segments(&p, 12, 16);
 }
 END_TEST
 
-/* RFC 7661 in spirit: a window that the program did not fill says nothing about the path: cwnd does not grow. */
+/* RFC 7661 4.4.1: a window that the program did not fill says nothing about the path: cwnd does not grow. */
 START_TEST(an_unused_window_does_not_grow)
 {
 	struct peer p = established(_i);

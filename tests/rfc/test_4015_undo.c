@@ -39,6 +39,39 @@ START_TEST(an_older_echo_shows_that_a_retransmission_was_not_needed)
 }
 END_TEST
 
+/* RFC 4015 3: two ACKs come together: the first one's SACKs say lost, the second says that it was late. Nothing was sent again, so
+ * that no timestamp and no DSACK can ever tell. */
+START_TEST(what_arrives_before_it_is_sent_again_was_not_lost)
+{
+	struct peer p = ten_in_flight(_i);
+
+	peer_advance(&p, RTT);
+	sacks(&p, 1, 2, 5);
+	acks(&p, 5);
+	ck_is_undone(&p);
+	ck_cwnd(&p, 10);
+	expects_segments(&p, 11, 4);
+	ck_retransmissions(&p, 0);
+	acks(&p, 15);
+	ck_cwnd(&p, 20);		/* slow start goes on */
+	peer_ignores_all(&p);
+}
+END_TEST
+
+/* Of two holes one is filled: the other may be a loss. */
+START_TEST(a_hole_that_stays_keeps_the_recovery)
+{
+	struct peer p = ten_in_flight(_i);
+
+	peer_advance(&p, RTT);
+	sacks(&p, 1, 3, 7);
+	sacks(&p, 2, 3, 7);
+	ck_ssthresh(&p, 5);
+	expects_segments(&p, 2, 1);
+	ck_retransmissions(&p, 1);
+}
+END_TEST
+
 /* RFC 3522 3.2: an echo of the retransmission shows that it was needed. */
 START_TEST(an_echo_of_the_retransmission_undoes_nothing)
 {
@@ -284,6 +317,8 @@ Suite *suite(void)
 	return peer_suite("RFC 4015 undo", (const TTest *[]){
 		an_older_echo_shows_that_a_retransmission_was_not_needed,
 		an_echo_of_the_retransmission_undoes_nothing,
+		what_arrives_before_it_is_sent_again_was_not_lost,
+		a_hole_that_stays_keeps_the_recovery,
 		what_an_older_echo_shows_was_reordering,
 		an_older_echo_after_a_timeout_stops_the_retransmissions,
 		an_undo_makes_no_burst,

@@ -453,6 +453,17 @@ END_TEST
 
 /* RFC 6191 2: a SYN that ends a TIME-WAIT needs an ISS above the old one: it goes into the SYN queue even if always means
  * cookies. */
+/* TCP_DEFER_ACCEPT has nothing to wait in here: who is believed without a place in the SYN queue is open at once. */
+START_TEST(a_cookie_is_not_deferred)
+{
+	struct peer p = always(_i);
+
+	ck_assert_error(tapir_setsockopt(p.t, p.listener, TAPIR_TCP_DEFER_ACCEPT, 10), 0);
+	opens_by_cookie(&p);
+	talks(&p);
+}
+END_TEST
+
 START_TEST(a_syn_that_ends_time_wait_gets_no_cookie)
 {
 	struct peer p = always(_i);
@@ -542,6 +553,7 @@ Suite *suite(void)
 		a_replay_opens_nothing_twice,
 		text_may_come_instead_of_the_third_segment,
 		a_full_accept_queue_lets_the_third_segment_wait,
+		a_cookie_is_not_deferred,
 		a_syn_that_ends_time_wait_gets_no_cookie,
 		a_cookie_may_lie_just_below_the_wrap,
 		cookies_of_one_tuple_move_on,

@@ -238,17 +238,29 @@ START_TEST(old_duplicates_do_not_end_the_wait)
 }
 END_TEST
 
-/* RFC 9293 3.6: bounded memory comes first: when the pool is full the oldest TIME-WAIT gives way. */
+/* RFC 9293 3.6: bounded memory comes first: when there are too many the oldest TIME-WAIT gives way. */
 START_TEST(the_oldest_wait_gives_way_when_memory_is_short)
 {
-	peer_config()->max_conns = 2;
-	struct peer p = waiting(_i), q = another_peer(&p, PEER_PORT + 1), r = another_peer(&p, PEER_PORT + 2);
+	peer_config()->max_time_wait = 2;
+	struct peer p[3] = {waiting(_i)};
 
-	peer_opens(&q);
-	peer_opens(&r);
-	ck_assert_state(&p, TAPIR_TCP_CLOSED);
-	ck_assert_uint_eq(peer_usage(&p).time_wait, 0);
-	ck_assert_uint_eq(peer_usage(&p).conns, 2);
+	for (uint16_t k = 1; k <= 2; k++) {
+		ck_assert_state(&p[0], TAPIR_TCP_TIME_WAIT);
+		p[k] = another_peer(&p[0], (uint16_t)(PEER_PORT + k));
+		peer_opens(&p[k]);
+		user_accepts(&p[k]);
+		user_closes(&p[k]);
+		peer_expects(&p[k], "F. 1:1(0) ack 1");
+		peer_advance(&p[k], TAPIR_SEC);
+		peer_ignores_all(&p[k]);
+		peer_sends(&p[k], "F. 1:1(0) ack 2");
+		peer_expects(&p[k], ". 2:2(0) ack 2");
+	}
+	ck_assert_state(&p[0], TAPIR_TCP_CLOSED);
+	ck_assert_state(&p[1], TAPIR_TCP_TIME_WAIT);
+	ck_assert_state(&p[2], TAPIR_TCP_TIME_WAIT);
+	ck_assert_uint_eq(peer_usage(&p[0]).time_wait, 2);
+	ck_assert_uint_eq(peer_usage(&p[0]).conns, 2);
 }
 END_TEST
 

@@ -155,6 +155,21 @@ START_TEST(a_cookie_without_text_opens_early_too)
 	peer_expects(&p, "P. 1:11(10) ack 1");
 	peer_sends(&p, ". 1:1(0) ack 11");
 	ck_assert_state(&p, TAPIR_TCP_ESTABLISHED);
+	ck_assert(!peer_info(&p).syn_data);
+}
+END_TEST
+
+/* RFC 7413 4.2.2: the initial window, and the peer's, are for text: our SYN, which is still under way, takes nothing of them. */
+START_TEST(an_early_answer_may_fill_the_windows)
+{
+	struct peer p = server(_i, 5);
+
+	peer_sends(&p, "S 0:100(100) win 10000 <mss 1000,FO %s>", fetch_cookie(&p));
+	peer_expects(&p, "S. 0:0(0) ack 101");
+	user_accepts(&p);
+	user_sends(&p, 15000);
+	ck_assert_uint_eq(peer_ignores_all(&p), 10);
+	ck_assert_uint_eq(peer_info(&p).unacked, 10001);
 }
 END_TEST
 
@@ -492,6 +507,67 @@ START_TEST(the_second_connection_takes_its_text_along)
 }
 END_TEST
 
+/* RFC 7413 4.2.1: a program that has nothing to say yet, and does not want to wait: the SYN shows the cookie, without text. */
+START_TEST(a_send_of_nothing_lets_the_syn_go)
+{
+	struct peer p = client(_i);
+
+	ck_assert_error(connects(&p), 0);
+	peer_expects_nothing(&p);
+	ck_assert_error(tapir_send(p.t, p.sd, "", 0), 0);
+	peer_expects(&p, "S 0:0(0) <mss 1460,FO %s>", COOKIE);
+	user_sends(&p, 10);
+	peer_expects_nothing(&p);
+	peer_sends(&p, "S. 0:0(0) ack 1 <mss 1460>");
+	peer_expects(&p, "P. 1:11(10) ack 1");
+	ck_assert(!peer_info(&p).syn_data);
+}
+END_TEST
+
+/* connect() has said 0: to the program it is connected. */
+START_TEST(a_second_connect_while_the_syn_waits_is_one_too_many)
+{
+	struct peer p = client(_i);
+	struct tapir_endpoint remote = {tapir_ipv4(10, 0, 0, (uint8_t)p.path.src), p.path.src_port};
+
+	ck_assert_error(connects(&p), 0);
+	ck_assert_error(tapir_connect(p.t, p.sd, &remote), TAPIR_EISCONN);
+	user_sends(&p, 10);
+	peer_expects(&p, "S 0:10(10)");
+	ck_assert_error(tapir_connect(p.t, p.sd, &remote), TAPIR_EALREADY);
+}
+END_TEST
+
+/* RFC 7413 4.2.1, RFC 1191 6.4: what was too large for the path is the text: without it the SYN goes again at once. */
+START_TEST(a_syn_that_a_router_finds_too_large_goes_again_bare)
+{
+	struct peer p = client(_i);
+
+	ck_assert_error(connects(&p), 0);
+	user_sends(&p, 1000);
+	peer_expects(&p, "S 0:1000(1000)");
+	peer_sends_icmp(&p, 3, 4, 840, 0);
+	peer_expects(&p, "S 0:0(0) <mss 1460>");
+	peer_sends(&p, "S. 0:0(0) ack 1 <mss 1460>");
+	peer_expects(&p, ". 1:801(800) ack 1");
+	peer_expects(&p, "P. 801:1001(200) ack 1");
+}
+END_TEST
+
+/* RFC 7413 4.2.1: STATUS tells a request that went on the SYN from one that had to follow, be it in part. */
+START_TEST(text_that_was_taken_in_part_is_not_what_status_calls_taken)
+{
+	struct peer p = client(_i);
+
+	ck_assert_error(connects(&p), 0);
+	user_sends(&p, 18);
+	peer_expects(&p, "S 0:18(18)");
+	peer_sends(&p, "S. 0:0(0) ack 10 <mss 1460>");
+	peer_expects(&p, "P. 10:19(9) ack 1");
+	ck_assert(!peer_info(&p).syn_data);
+}
+END_TEST
+
 /* RFC 7413 4.2.1: as much as fits beside the options into the MSS that this peer said last; the rest follows the handshake. */
 START_TEST(the_syn_takes_what_fits_into_the_peers_mss)
 {
@@ -738,6 +814,7 @@ Suite *suite(void)
 		a_shared_key_gives_the_cookie_that_linux_gives,
 		text_on_the_syn_is_answered_before_the_handshake_has_ended,
 		a_cookie_without_text_opens_early_too,
+		an_early_answer_may_fill_the_windows,
 		text_before_the_handshake_can_be_lost,
 		the_syn_ack_is_sent_again_with_the_ack_of_the_text,
 		the_user_may_close_before_the_handshake_has_ended,
@@ -753,6 +830,10 @@ Suite *suite(void)
 		a_listener_that_closes_resets_what_is_open_early,
 		text_on_the_syn_is_taken_as_far_as_the_buffer_goes,
 		the_second_connection_takes_its_text_along,
+		a_send_of_nothing_lets_the_syn_go,
+		a_second_connect_while_the_syn_waits_is_one_too_many,
+		a_syn_that_a_router_finds_too_large_goes_again_bare,
+		text_that_was_taken_in_part_is_not_what_status_calls_taken,
 		the_syn_takes_what_fits_into_the_peers_mss,
 		the_answer_may_come_with_the_syn_ack,
 		text_that_was_not_taken_leaves_again,

@@ -36,6 +36,18 @@ START_TEST(after_two_round_trips_the_last_segment_goes_again)
 }
 END_TEST
 
+/* RFC 8985 7.2, which has no such least: on a fast network the peer may need longer than two round trips to answer. */
+START_TEST(a_probe_waits_for_a_least_time_that_is_a_setting)
+{
+	peer_config()->tlp_min_us = 5 * RTT / 2;
+	peer_config()->rto_min_us = TAPIR_SEC;
+	struct peer p = with_flight(_i, 3);
+
+	is_silent_for(&p, 5 * RTT / 2);
+	expects_last(&p, 3);
+}
+END_TEST
+
 /* RFC 8985 7.3: new text is the better probe, although the congestion window is full. */
 START_TEST(what_was_never_sent_is_the_better_probe)
 {
@@ -161,7 +173,7 @@ START_TEST(a_loss_that_the_probe_repaired_is_answered)
 	expects_last(&p, 6);
 	peer_advance(&p, RTT);
 	acks(&p, 7);
-	ck_cwnd(&p, 10);				/* which of the two was it for? */
+	ck_cwnd(&p, 15);				/* which of the two was it for? */
 	user_sends(&p, 2 * MSS);
 	peer_ignores_all(&p);
 	peer_advance(&p, RTT);
@@ -361,6 +373,7 @@ Suite *suite(void)
 {
 	return peer_suite("RFC 8985 TLP", (const TTest *[]){
 		after_two_round_trips_the_last_segment_goes_again,
+		a_probe_waits_for_a_least_time_that_is_a_setting,
 		what_was_never_sent_is_the_better_probe,
 		where_the_window_is_full_the_last_segment_goes_again,
 		a_new_ack_starts_the_time_anew,

@@ -117,7 +117,8 @@ START_TEST(a_connection_that_somebody_wants_may_wait_for_ever)
 }
 END_TEST
 
-/* Every connection is taken, by orphans whose peers do not read: the oldest gives way to who comes. */
+/* Every connection is taken, by orphans whose peers do not read: the oldest gives way to who comes, but not to a mere SYN, which
+ * anybody could have sent. */
 START_TEST(the_oldest_orphan_gives_way_when_connections_are_short)
 {
 	struct peer p, q, r;
@@ -134,11 +135,12 @@ START_TEST(the_oldest_orphan_gives_way_when_connections_are_short)
 	r = another_peer(&p, PEER_PORT + 2);
 	peer_sends(&r, "S 0:0(0) <mss 1460>");
 	ck_assert_verdict(&r, ACCEPT);
+	peer_expects(&r, "S. 0:0(0) ack 1");
+	ck_assert_state(&p, TAPIR_TCP_FIN_WAIT_1);
+	peer_sends(&r, ". 1:1(0) ack 1");
 	peer_expects(&p, "R *:*(0)");
 	ck_assert_state(&p, TAPIR_TCP_CLOSED);
 	ck_assert_state(&q, TAPIR_TCP_FIN_WAIT_1);
-	peer_expects(&r, "S. 0:0(0) ack 1");
-	peer_sends(&r, ". 1:1(0) ack 1");
 	ck_assert_state(&r, TAPIR_TCP_ESTABLISHED);
 }
 END_TEST

@@ -198,6 +198,7 @@ static void begin(void)
 	config->isn = ISS_US;
 	config->prefix_len = 16;
 	config->max_conns = 64;
+	config->max_half_open = 16;
 	config->arp_entries = 32;
 	config->large_frames = 32;
 	t = host_begin();

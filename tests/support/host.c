@@ -28,6 +28,8 @@ struct tapir_config *host_config(void)
 	config.seed[1] = 2;
 	config.max_sockets = 16;
 	config.max_conns = 16;
+	config.max_half_open = 4;
+	config.max_time_wait = 16;
 	config.small_frames = 256;
 	config.large_frames = 16;
 	return &config;

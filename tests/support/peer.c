@@ -82,6 +82,8 @@ static void default_config(void)
 	config.seed[1] = 2;
 	config.max_sockets = 16;
 	config.max_conns = 16;
+	config.max_half_open = 4;
+	config.max_time_wait = 16;
 	config.small_frames = 512;
 	config.large_frames = 8;
 	config.sndbuf = config.rcvbuf = config.udp_rcvbuf = 65535;

@@ -21,11 +21,18 @@
 static char *text;
 static size_t text_len;
 
+/* whole has ' for ", so that it can be read here. */
 static const char *shown(const char *whole, unsigned what)
 {
+	char *copy = strdup(whole);
 	json_error_t error;
-	json_t *o = json_loads(whole, 0, &error);
+	json_t *o;
 	FILE *out;
+
+	for (char *c = copy; *c; c++)
+		*c = *c == '\'' ? '"' : *c;
+	o = json_loads(copy, 0, &error);
+	free(copy);
 
 	free(text);
 	out = open_memstream(&text, &text_len);
@@ -36,8 +43,8 @@ static const char *shown(const char *whole, unsigned what)
 	return text;
 }
 
-#define STACK "\"stack\": {\"tap\": \"tap0\", \"command\": \"serve\", \"address\": \"10.0.0.2\", \"prefix_len\": 24, " \
-	      "\"address_ready\": true, \"uptime_us\": 12345678, \"pid\": 99}"
+#define STACK "'stack': {'tap': 'tap0', 'command': 'serve', 'address': '10.0.0.2', 'prefix_len': 24, " \
+	      "'address_ready': true, 'uptime_us': 12345678, 'pid': 99}"
 #define STACK_TEXT "tap0  10.0.0.2/24  tapir serve, process 99, up 12.3s\n"
 
 START_TEST(durations_have_three_digits_and_a_unit)
@@ -77,16 +84,17 @@ END_TEST
 
 START_TEST(connections_are_shown_listeners_first_and_by_port)
 {
-	ck_assert_str_eq(shown("{" STACK ", \"tcp\": ["
-		"{\"state\": \"SYN-SENT\", \"local\": \"10.0.0.2\", \"local_port\": 50000,"
-		" \"peer\": \"10.0.0.1\", \"peer_port\": 80, \"recv_q\": 0, \"send_q\": 1, \"snd_cwnd\": 0, \"snd_ssthresh\": null, \"rtt_us\": 0, \"rto_us\": 2000000,"
-		" \"retransmits\": 1, \"total_retrans\": 1, \"timers_us\": {\"RTO\": 1500000}},"
-		"{\"state\": \"ESTABLISHED\", \"local\": \"10.0.0.2\", \"local_port\": 7,"
-		" \"peer\": \"10.0.0.1\", \"peer_port\": 41234, \"recv_q\": 12, \"send_q\": 14480, \"snd_cwnd\": 14480, \"snd_ssthresh\": 28960, \"rtt_us\": 1234,"
-		" \"rto_us\": 204000, \"retransmits\": 0, \"total_retrans\": 3,"
-		" \"timers_us\": {\"KEEPALIVE\": 7100000000, \"RTO\": 203000}},"
-		"{\"state\": \"LISTEN\", \"local\": \"0.0.0.0\", \"local_port\": 7, \"peer\": \"0.0.0.0\", \"peer_port\": 0,"
-		" \"recv_q\": 2, \"send_q\": 128}]}", STAT_TCP),
+	ck_assert_str_eq(shown("{" STACK ", 'tcp': ["
+		"{'state': 'SYN-SENT', 'local': '10.0.0.2', 'local_port': 50000,"
+		" 'peer': '10.0.0.1', 'peer_port': 80, 'recv_q': 0, 'send_q': 1, 'snd_cwnd': 0,"
+		" 'snd_ssthresh': null, 'rtt_us': 0, 'rto_us': 2000000, 'retransmits': 1, 'total_retrans': 1,"
+		" 'timers_us': {'RTO': 1500000}},"
+		"{'state': 'ESTABLISHED', 'local': '10.0.0.2', 'local_port': 7,"
+		" 'peer': '10.0.0.1', 'peer_port': 41234, 'recv_q': 12, 'send_q': 14480,"
+		" 'snd_cwnd': 14480, 'snd_ssthresh': 28960, 'rtt_us': 1234, 'rto_us': 204000, 'retransmits': 0, 'total_retrans': 3,"
+		" 'timers_us': {'KEEPALIVE': 7100000000, 'RTO': 203000}},"
+		"{'state': 'LISTEN', 'local': '0.0.0.0', 'local_port': 7, 'peer': '0.0.0.0', 'peer_port': 0,"
+		" 'recv_q': 2, 'send_q': 128}]}", STAT_TCP),
 		STACK_TEXT
 		"\n"
 		"TCP: 3\n"
@@ -95,17 +103,18 @@ START_TEST(connections_are_shown_listeners_first_and_by_port)
 		"LISTEN            2     128  0.0.0.0:7       0.0.0.0:*           -         -       -      -        -  -\n"
 		"ESTABLISHED      12   14480  10.0.0.2:7      10.0.0.1:41234  14480     28960  1.23ms  204ms      0/3  "
 		"RTO 203ms, KEEPALIVE 1h58m\n"
-		"SYN-SENT          0       1  10.0.0.2:50000  10.0.0.1:80         -         -       -  2.00s      1/1  RTO 1.50s\n");
+		"SYN-SENT          0       1  10.0.0.2:50000  10.0.0.1:80         -         -       -  2.00s      1/1  "
+		"RTO 1.50s\n");
 }
 END_TEST
 
 START_TEST(timers_come_in_the_order_in_which_they_fire)
 {
-	ck_assert_str_eq(shown("{" STACK ", \"tcp\": ["
-		"{\"state\": \"TIME-WAIT\", \"local\": \"10.0.0.2\", \"local_port\": 13, \"peer\": \"10.0.0.1\", \"peer_port\": 5,"
-		" \"timers_us\": {\"2MSL\": 59000000}},"
-		"{\"state\": \"ESTABLISHED\", \"local\": \"10.0.0.2\", \"local_port\": 7, \"peer\": \"10.0.0.1\", \"peer_port\": 6,"
-		" \"timers_us\": {\"KEEPALIVE\": 7100000000, \"RTO\": 203000}}]}", STAT_TIMERS),
+	ck_assert_str_eq(shown("{" STACK ", 'tcp': ["
+		"{'state': 'TIME-WAIT', 'local': '10.0.0.2', 'local_port': 13, 'peer': '10.0.0.1', 'peer_port': 5,"
+		" 'timers_us': {'2MSL': 59000000}},"
+		"{'state': 'ESTABLISHED', 'local': '10.0.0.2', 'local_port': 7, 'peer': '10.0.0.1', 'peer_port': 6,"
+		" 'timers_us': {'KEEPALIVE': 7100000000, 'RTO': 203000}}]}", STAT_TIMERS),
 		STACK_TEXT
 		"\n"
 		"TCP timers: 3\n"
@@ -118,9 +127,9 @@ END_TEST
 
 START_TEST(neighbours_alone_look_as_arp_a_shows_them)
 {
-	ck_assert_str_eq(shown("{" STACK ", \"arp\": ["
-			       "{\"address\": \"10.0.0.1\", \"mac\": \"02:00:00:00:00:01\", \"age_us\": 3000000},"
-			       "{\"address\": \"10.0.0.9\", \"mac\": null, \"age_us\": 5}]}", STAT_ARP),
+	ck_assert_str_eq(shown("{" STACK ", 'arp': ["
+			       "{'address': '10.0.0.1', 'mac': '02:00:00:00:00:01', 'age_us': 3000000},"
+			       "{'address': '10.0.0.9', 'mac': null, 'age_us': 5}]}", STAT_ARP),
 			 "? (10.0.0.1) at 02:00:00:00:00:01 [ether] on tap0, heard 3.00s ago\n"
 			 "? (10.0.0.9) at <incomplete> on tap0\n");
 }
@@ -128,11 +137,11 @@ END_TEST
 
 START_TEST(routes_and_path_mtus_are_shown)
 {
-	ck_assert_str_eq(shown("{" STACK ", \"routes\": ["
-			       "{\"net\": \"10.0.0.0\", \"prefix_len\": 24, \"gateway\": null, \"mtu\": 1500},"
-			       "{\"net\": \"0.0.0.0\", \"prefix_len\": 0, \"gateway\": \"10.0.0.1\", \"mtu\": 1500}],"
-			       "\"paths\": [{\"host\": \"192.0.2.9\", \"mtu\": 1400, \"reported\": 1400, \"left_us\": 599000000,"
-			       " \"low\": null, \"high\": null, \"probe\": null}]}", STAT_ROUTES),
+	ck_assert_str_eq(shown("{" STACK ", 'routes': ["
+			       "{'net': '10.0.0.0', 'prefix_len': 24, 'gateway': null, 'mtu': 1500},"
+			       "{'net': '0.0.0.0', 'prefix_len': 0, 'gateway': '10.0.0.1', 'mtu': 1500}],"
+			       "'paths': [{'host': '192.0.2.9', 'mtu': 1400, 'reported': 1400, 'left_us': 599000000,"
+			       " 'low': null, 'high': null, 'probe': null}]}", STAT_ROUTES),
 			 STACK_TEXT
 			 "\n"
 			 "Routes\n"
@@ -148,8 +157,8 @@ END_TEST
 
 START_TEST(only_verdicts_that_were_given_are_shown_with_their_meaning)
 {
-	const char *got = shown("{" STACK ", \"counters\": {\"frames_in\": 3, \"bytes_in\": 12345678, \"tcp_retrans\": 4,"
-				"\"verdicts\": {\"ACCEPT\": 2, \"DROP_TCP_CHECKSUM\": 1, \"DROP_TCP_PAWS\": 0}}}", STAT_COUNTERS);
+	const char *got = shown("{" STACK ", 'counters': {'frames_in': 3, 'bytes_in': 12345678, 'tcp_retrans': 4,"
+				"'verdicts': {'ACCEPT': 2, 'DROP_TCP_CHECKSUM': 1, 'DROP_TCP_PAWS': 0}}}", STAT_COUNTERS);
 
 	ck_assert(strstr(got, "    3 in, 12.3 MB\n"));
 	ck_assert(strstr(got, "    4 retransmissions\n"));
@@ -162,8 +171,8 @@ END_TEST
 START_TEST(what_is_missing_or_strange_is_shown_as_nothing)
 {
 	ck_assert(strstr(shown("{}", ~0u), "TCP: 0\n"));
-	ck_assert(strstr(shown("{\"stack\": 7, \"tcp\": [8, {}, null, {\"timers_us\": [1]}], \"udp\": {}, \"arp\": \"x\","
-			       "\"routes\": [[]], \"paths\": 1, \"counters\": [], \"memory\": null}", ~0u), "TCP: 4\n"));
+	ck_assert(strstr(shown("{'stack': 7, 'tcp': [8, {}, null, {'timers_us': [1]}], 'udp': {}, 'arp': 'x',"
+			       "'routes': [[]], 'paths': 1, 'counters': [], 'memory': null}", ~0u), "TCP: 4\n"));
 }
 END_TEST
 

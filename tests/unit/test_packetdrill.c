@@ -342,6 +342,42 @@ START_TEST(without_tso_the_stack_cuts_by_itself)
 }
 END_TEST
 
+/* What MSG_MORE holds back the next ACK lets go, as on Linux. */
+START_TEST(more_holds_until_the_next_ack)
+{
+	static const char text[2500];
+	int fd;
+
+	begin("nagle=0,tso=0");
+	fd = established();
+	ck_assert_int_eq(drill_send(d, fd, text, sizeof text, MSG_MORE), sizeof text);
+	expects(". 1:1001(1000) ack 1");
+	expects(". 1001:2001(1000) ack 1");
+	sends(". 1:1(0) ack 1001");
+	expects("P. 2001:2501(500) ack 1");
+	drill_free(d);
+}
+END_TEST
+
+START_TEST(a_file_is_sent_from_its_offset)
+{
+	char name[] = "/tmp/drill-XXXXXX";
+	int file = mkstemp(name), fd;
+	off_t at = 2;
+
+	begin("");
+	ck_assert_int_eq(write(file, "abcdef", 6), 6);
+	fd = established();
+	ck_assert_int_eq(drill_sendfile(d, fd, file, &at, 100), 4);
+	ck_assert_int_eq(at, 6);
+	expects("P. 1:5(4) ack 1");
+	ck_assert_int_eq(drill_sendfile(d, fd, file, &at, 100), 0);
+	close(file);
+	unlink(name);
+	drill_free(d);
+}
+END_TEST
+
 /* --- settings and options --------------------------------------------------------------------------------------- */
 
 START_TEST(a_setting_that_there_is_not_is_an_error)
@@ -365,6 +401,7 @@ START_TEST(the_scripts_sysctls_are_settings_and_flags_win)
 	char name[] = "/tmp/drill-XXXXXX", flags[64];
 	int fd = mkstemp(name);
 	static const char lines[] = "net.ipv4.tcp_sack=0\nnet.ipv4.tcp_rmem=4096 540000 15728640\nnet.ipv4.tcp_syn_retries=2\n"
+				    "net.ipv4.tcp_ecn=5\nnet.ipv4.tcp_fastopen_key=a1a1a1a1-b2b2b2b2-c3c3c3c3-d4d4d4d4\n"
 				    "kernel.pid_max=9\nnet.ipv4.tcp_retries2=4\nethtool.tso=0\nsack\n";
 
 	ck_assert_int_eq(write(fd, lines, sizeof lines - 1), sizeof lines - 1);
@@ -375,6 +412,9 @@ START_TEST(the_scripts_sysctls_are_settings_and_flags_win)
 	unlink(name);
 	ck_assert(!s.config.sack && s.config.timestamps && !s.config.offload.tso4);
 	ck_assert_uint_eq(s.config.rcvbuf, 15728640);
+	ck_assert_uint_eq(s.config.rcvbuf_max, 15728640);
+	ck_assert_uint_eq(s.config.ecn, TAPIR_ECN_IF_ASKED);
+	ck_assert_uint_eq(s.config.fastopen_key[0], 0xb2b2b2b2a1a1a1a1);
 	ck_assert_uint_eq(s.config.syn_retries, 2);
 	ck_assert_uint_eq(s.config.retries2, 6);
 }
@@ -450,7 +490,8 @@ Suite *suite(void)
 		a_poll_takes_its_time_and_no_more, what_answers_the_cleaning_up_is_no_such_frame,
 		a_burst_is_cut_into_segments, without_tso_the_stack_cuts_by_itself, a_setting_that_there_is_not_is_an_error,
 		the_scripts_sysctls_are_settings_and_flags_win, descriptors_are_real, tcp_info_counts_in_segments,
-		an_edge_is_told_once_and_again_when_more_arrives,
+		an_edge_is_told_once_and_again_when_more_arrives, more_holds_until_the_next_ack,
+		a_file_is_sent_from_its_offset,
 	};
 	Suite *s = suite_create("packetdrill");
 	TCase *tc = tcase_create("adapter");

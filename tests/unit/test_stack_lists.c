@@ -54,7 +54,7 @@ START_TEST(every_state_but_closed_is_listed)
 
 		ck_assert_uint_eq(row.info.local.port, STACK_PORT);
 		ck_assert_uint_eq(row.info.peer.port, s == TAPIR_TCP_LISTEN ? 0 : PEER_PORT);
-		ck_assert_ptr_nonnull(row.info.congestion);
+		ck_assert(row.brief || row.info.congestion);
 	}
 }
 END_TEST
@@ -174,6 +174,44 @@ START_TEST(pieces_of_any_size_make_the_whole_list_once)
 			ck_assert(has_port(rows, n, port));
 		ck_assert(has_port(rows, n, 0));
 	}
+}
+END_TEST
+
+/* What is kept small is listed with what little is known of it, and once (stack/tcp/mini.c). */
+START_TEST(a_half_open_connection_and_one_in_time_wait_without_a_program_are_brief)
+{
+	struct peer p = syn_received(_i);
+	struct tapir_tcp_row row;
+
+	peer_until_timer(&p);
+	peer_ignores_all(&p);
+	row = row_in(p.t, TAPIR_TCP_SYN_RCVD);
+	ck_assert(row.brief && !row.orphan);
+	ck_assert_uint_eq(row.info.retransmits, 1);
+	ck_assert_uint_eq(row.info.total_retrans, 1);
+	ck_assert_uint_eq(row.due_us[TAPIR_TIMER_RTO], peer_now(&p) + row.info.rto_us);
+	ck_assert_uint_eq(row.send_q, 1);
+	p = time_wait(_i);
+	ck_assert(!row_in(p.t, TAPIR_TCP_TIME_WAIT).brief);
+	user_closes(&p);
+	peer_ignores_all(&p);
+	row = row_in(p.t, TAPIR_TCP_TIME_WAIT);
+	ck_assert(row.brief && row.orphan);
+	ck_assert_uint_eq(row.due_us[TAPIR_TIMER_2MSL], peer_now(&p) + 60 * TAPIR_SEC);
+	peer_advance(&p, 61 * TAPIR_SEC);
+	ck_assert_uint_eq(list_tcp(p.t, 8, (struct tapir_tcp_row[ROWS]){{.recv_q = 0}}), 1);
+}
+END_TEST
+
+START_TEST(half_open_connections_that_end_without_an_answer_are_failed_attempts)
+{
+	struct peer p = syn_received(_i);
+
+	while (peer_usage(&p).half_open)
+		peer_until_timer(&p);
+	peer_ignores_all(&p);
+	ck_assert_uint_eq(stats_of(&p).tcp_attempt_fails, 1);
+	ck_assert_uint_eq(stats_of(&p).tcp_retrans, 5);
 }
 END_TEST
 
@@ -379,6 +417,8 @@ Suite *suite(void)
 		the_queues_are_what_is_unread_and_what_is_not_acknowledged_or_sent, a_syn_and_a_fin_wait_in_the_send_queue,
 		a_listener_shows_who_waits_for_accept_and_how_many_may, timers_that_are_armed_say_when_they_fire,
 		what_the_program_has_closed_is_an_orphan, pieces_of_any_size_make_the_whole_list_once,
+		a_half_open_connection_and_one_in_time_wait_without_a_program_are_brief,
+		half_open_connections_that_end_without_an_answer_are_failed_attempts,
 		one_call_looks_at_so_many_places_only, udp_sockets_with_a_port_are_listed_with_what_waits_in_them,
 		routes_are_listed_as_networks, a_path_mtu_is_listed_until_it_is_forgotten, a_search_joins_what_was_reported,
 		frames_are_counted_with_their_bytes, opens_are_counted_by_who_began,

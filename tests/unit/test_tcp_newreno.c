@@ -174,6 +174,34 @@ START_TEST(reordering_costs_no_growth_and_gains_none)
 }
 END_TEST
 
+/* RFC 8985 6.2 step 3: on a path that reorders what is SACKED counts at once, as a loss may take all that waits with it; but
+ * no byte counts twice. */
+START_TEST(on_a_path_that_reorders_a_byte_counts_when_it_arrives)
+{
+	const struct cc_ops *const both[] = {&cc_newreno, &cc_cubic};
+
+	for (int i = 0; i < 2; i++) {
+		begin_with(both[i]);
+		for (uint32_t j = 0; j < 4; j++) {
+			struct cc_sample s = ack_of(MSS);
+
+			s.acked = 0;
+			s.reorders = j > 0;		/* what waits when it is first seen counts, too */
+			cc.ops->on_ack(&cc, priv, &s);
+			ck_assert_uint_eq(cc.cwnd, j ? IW + (j + 1) * MSS : IW);
+		}
+		for (uint32_t j = 0; j < 5; j++) {
+			struct cc_sample s = ack_of(MSS);
+
+			s.delivered = j ? 0 : MSS;
+			s.reorders = true;
+			cc.ops->on_ack(&cc, priv, &s);
+			ck_assert_uint_eq(cc.cwnd, IW + 5 * MSS);
+		}
+	}
+}
+END_TEST
+
 /* What arrived before a loss was answered is no credit for the time after it. */
 START_TEST(a_congestion_ends_what_was_held)
 {
@@ -234,6 +262,22 @@ START_TEST(a_loss_halves_what_was_outstanding_but_not_below_two_segments)
 	ck_assert_uint_eq(cc.ssthresh, 2 * MSS);
 	congestion(CC_LOSS, 0, false);
 	ck_assert_uint_eq(cc.ssthresh, 2 * MSS);
+}
+END_TEST
+
+/* RFC 5681 3.1, equation (4): of an odd number the half is a half-full segment, which nothing can use. */
+START_TEST(a_cut_leaves_whole_segments)
+{
+	congestion(CC_LOSS, 5 * MSS, false);
+	ck_assert_uint_eq(cc.ssthresh, 2 * MSS);
+	congestion(CC_LOSS, 7 * MSS + 1, false);
+	ck_assert_uint_eq(cc.ssthresh, 3 * MSS);
+	cc.cwnd = cc.ssthresh;
+	ack(MSS);
+	ack(MSS);
+	ck_assert_uint_eq(cc.cwnd, 3 * MSS);
+	ack(MSS);
+	ck_assert_uint_eq(cc.cwnd, 4 * MSS);
 }
 END_TEST
 
@@ -370,7 +414,7 @@ START_TEST(the_window_stays_within_its_bounds_whatever_the_sample_says)
 	ack(UINT32_MAX);
 	ck_assert_uint_eq(cc.cwnd, CC_WINDOW_MAX);
 	congestion(CC_LOSS, UINT32_MAX, false);
-	ck_assert_uint_eq(cc.ssthresh, CC_WINDOW_MAX / 2);
+	ck_assert_uint_eq(cc.ssthresh, CC_WINDOW_MAX / 2 / MSS * MSS);
 	cc = (struct cc){.ops = &cc_newreno};
 	s.initial_window = UINT32_MAX;
 	cc.ops->start(&cc, priv, &s, 0);
@@ -406,8 +450,10 @@ Suite *suite(void)
 		the_window_grows_by_every_byte_and_then_by_one_segment_a_window, slow_start_ends_at_ssthresh,
 		cutting_an_ack_into_pieces_gains_nothing, an_ack_is_worth_no_more_than_it_delivers_and_the_pipe_held,
 		reordering_costs_no_growth_and_gains_none, a_congestion_ends_what_was_held,
+		on_a_path_that_reorders_a_byte_counts_when_it_arrives,
 		one_ack_is_one_segment_in_congestion_avoidance, a_window_that_is_not_used_does_not_grow,
 		a_loss_halves_what_was_outstanding_but_not_below_two_segments,
+		a_cut_leaves_whole_segments,
 		what_was_outstanding_is_measured_before_the_ack_and_within_the_window, a_timeout_leaves_one_segment,
 		a_timeout_within_recovery_moves_ssthresh_neither_up_nor_down,
 		a_timeout_in_congestion_avoidance_remembers_the_window,

@@ -18,6 +18,7 @@
 #include "apps/values.h"
 #include "drivers/driver.h"
 #include "drivers/loop.h"
+#include "tests/support/real_time.h"
 
 #define FRAME_ROOM 65536u
 #define ETH_HEADER 14u
@@ -100,15 +101,9 @@ static struct driver *open_tap(char *where)
 	d = driver_open_tap(colon + 1);
 	if (!d || driver_set_offload(d, (struct tapir_offload_caps){.csum = false}) != 0)
 		give_up(colon + 1, driver_error());
+	if (!wait_until_running(colon + 1))
+		give_up(colon + 1, "is not running");
 	return d;
-}
-
-/* It sleeps most of the time, but when a frame is due, others have to wait. Without the right to it, it does its best. */
-static void ask_for_priority(void)
-{
-	const struct sched_param param = {.sched_priority = 1};
-
-	sched_setscheduler(0, SCHED_RR, &param);
 }
 
 /* --- carrying --- */
@@ -195,7 +190,7 @@ int main(int argc, char **argv)
 	b.far = open_tap(argv[optind + 1]);
 	if (!b.near)
 		give_up("the line", driver_error());
-	ask_for_priority();
+	ask_for_priority(2);	/* it sleeps most of the time, but when a frame is due, others have to wait */
 	run(&b);
 	s = driver_fault_stats(b.near);
 	printf("passed %llu lost %llu full %llu shed %llu reordered %llu turns %llu late %llu latest_us %llu\n",

@@ -8,6 +8,7 @@
 #include "apps/values.h"
 #include "drivers/loop.h"
 #include "drivers/net.h"
+#include "tests/support/real_time.h"
 
 #define CHUNK 65536u
 #define SNDBUF (4 * 1024 * 1024)	/* as net.ipv4.tcp_wmem allows the kernel */
@@ -61,6 +62,8 @@ static struct loop *open_loop(char **argv)
 	l = loop_open(d, &config);
 	if (!l)
 		complain(argv[1], loop_error());
+	else if (!wait_until_running(argv[1]))
+		complain(argv[1], "is not running");	/* a second late, at the worst */
 	return l;
 }
 
@@ -94,6 +97,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: sender TAP ADDRESS/LENGTH GATEWAY PEER:PORT CC\n");
 		return 2;
 	}
+	ask_for_priority(1);	/* as the kernel's TCP has, which waits for no process */
 	s.loop = open_loop(argv);
 	if (!s.loop)
 		return 1;
