@@ -235,13 +235,16 @@ static bool choose(const struct stat_options *o, struct stat_peer *chosen)
 
 /* --- showing --- */
 
-static void show(const struct stat_options *o, const json_t *whole)
+/* False: it cannot be written, which was said. */
+static bool show(const struct stat_options *o, const json_t *whole)
 {
 	char *text = NULL;
 	size_t n = 0;
 	FILE *out = open_memstream(&text, &n);
-	if (!out)
-		return;
+	if (!out) {
+		fprintf(stderr, "tapir stat: out of memory.\n");
+		return false;
+	}
 	if (o->json) {
 		json_dumpf(whole, out, o->watch ? JSON_COMPACT : JSON_INDENT(2));
 		fputc('\n', out);
@@ -254,8 +257,11 @@ static void show(const struct stat_options *o, const json_t *whole)
 	fwrite(text, 1, n, stdout);
 	if (o->watch && !o->json && !isatty(STDOUT_FILENO))
 		fputc('\n', stdout);
-	fflush(stdout);
 	free(text);
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return true;
+	fprintf(stderr, "tapir stat: cannot write: %s.\n", strerror(errno));
+	return false;
 }
 
 static void sleep_for(usec_t us)
@@ -280,8 +286,10 @@ static int watch(const struct stat_options *o, struct stat_peer *p)
 			fprintf(stderr, "tapir stat: the stack on %s has ended, or does not answer any more.\n", p->tap);
 			return 1;
 		}
-		show(o, whole);
+		bool shown = show(o, whole);
 		json_decref(whole);
+		if (!shown)
+			return 1;
 		sleep_for(o->interval_us);
 	}
 	if (!o->json && isatty(STDOUT_FILENO))
@@ -303,9 +311,9 @@ static int run(struct stat_options *o)
 		fprintf(stderr, "tapir stat: the stack on %s (process %d) does not answer.\n", p.tap, (int)p.pid);
 		return 1;
 	}
-	show(o, whole);
+	bool shown = show(o, whole);
 	json_decref(whole);
-	return 0;
+	return shown ? 0 : 1;
 }
 
 /* --- the command line --- */
