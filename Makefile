@@ -33,20 +33,22 @@ TESTS    := $(sort $(wildcard tests/unit/*.c tests/rfc/*.c tests/sim/test_*.c))
 # All of the adapter but the file that needs packetdrill's header.
 DRILL    := $(filter-out tests/packetdrill/adapter.c,$(sort $(wildcard tests/packetdrill/*.c)))
 VERSUS   := $(sort $(wildcard tests/versus/*.c))
+BENCH    := $(sort $(wildcard tests/bench/*.c))
 FUZZERS  := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 
 LIBS     := $(B)/libdrivers.a $(B)/libtapir.a
 PROGRAMS := $(B)/tapir $(EXAMPLES:apps/%.c=$(B)/%)
 
 # V=1 shows whole commands.
-# What make sim and make versus are told.
+# What make sim, make versus and make bench are told.
 SIM  := 1-20
 ARGS :=
 
 Q   := $(if $(V),,@)
 SAY  = mkdir -p $(@D); echo '  $(CC) $@'
 
-.PHONY: all sanitized tests-built fuzzers fuzzers-built clang run test check sim versus interop drill fuzz clean help
+.PHONY: all sanitized tests-built fuzzers fuzzers-built clang run test check sim versus bench bench-built interop drill fuzz
+.PHONY: clean help
 .DELETE_ON_ERROR:
 .SECONDARY:
 
@@ -85,9 +87,17 @@ $(B)/sim: $(B)/obj/tests/sim/net.o $(B)/libsupport.a $(B)/libapps.a $(LIBS)
 $(B)/versus/%: $(B)/obj/tests/versus/%.o $(B)/libsupport.a $(B)/libapps.a $(LIBS)
 	@$(SAY)
 	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(CHECK) $(LDLIBS)
-$(B)/fuzzers/%: $(B)/obj/tests/fuzz/%.o $(B)/libsupport.a $(LIBS)
+$(B)/fuzzers/%: $(B)/obj/tests/fuzz/%.o $(B)/libsupport.a $(B)/libapps.a $(LIBS)
 	@$(SAY)
 	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer -o $@ $^ $(CHECK) $(LDLIBS)
+
+$(B)/bench/%: $(B)/obj/tests/bench/%.o $(LIBS)
+	@$(SAY)
+	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
+# A peer that need not be there; its headers are not held to our warnings.
+$(B)/bench/lwip: tests/bench/lwip.c
+	@$(SAY)
+	$(Q)$(CC) $(CFLAGS) $(SYSTEM) -isystem $$(pkg-config --variable=includedir lwip) -o $@ $< $$(pkg-config --libs lwip)
 
 # What packetdrill loads. Its objects are made a second time, to be moved about in memory.
 $(B)/packetdrill.so: $(B)/obj/tests/packetdrill/adapter.o $(B)/libdrill.a $(LIBS)
@@ -120,6 +130,11 @@ sim: $(B)/sim
 	@$(B)/sim $(SIM)
 versus: $(VERSUS:tests/%.c=$(B)/%)
 	@tests/versus/run $(ARGS)
+# A bench that cannot be built is named by what runs: lwIP may be missing, the rest may not.
+bench: all bench-built
+	@tests/bench/run $(ARGS)
+bench-built: $(patsubst tests/%.c,$(B)/%,$(filter-out %/lwip.c,$(BENCH)))
+	@if pkg-config --exists lwip; then $(MAKE) --no-print-directory $(B)/bench/lwip; fi
 interop: all sanitized
 	@scripts/run-tests interop
 fuzz: fuzzers
@@ -148,6 +163,7 @@ help:
 	@echo 'make test       the quick rings: unit, rfc, and sim with few seeds'
 	@echo 'make sim        the simulator: SIM="1-100", SIM="--flows 4 --cc newreno --loss 1% 1"; build/sim --help says more'
 	@echo 'make versus     as root: the kernel and the stack over the same bottlenecks; ARGS=--quick (docs/versus.md)'
+	@echo 'make bench      as root: how fast it is, against the kernel, lwIP and what a TAP can carry (docs/performance.md)'
 	@echo 'make interop    only the tests against the kernel and the real tools; CASE=name for one'
 	@echo 'make drill      packetdrill scripts: PACKETDRILL=path make drill (docs/packetdrill.md)'
 	@echo 'make fuzz       libFuzzer on every fuzz target; FUZZ_SECONDS=60 for each'

@@ -127,5 +127,6 @@ int args_next(struct args *a, const char **value)
 	}
 	a->argc -= optind;
 	a->argv += optind;
-	return ARGS_END;
+	const char *contradiction = a->common ? options_contradiction(a->common) : NULL;
+	return contradiction ? args_bad(a, "%s", contradiction) : ARGS_END;
 }

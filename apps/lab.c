@@ -38,7 +38,7 @@ static const char examples[] =
 	"  tapir lab -- ping -c 3 10.0.0.2            one command\n"
 	"  tapir lab --loss 5% --delay 50ms           a bad line\n"
 	"  tapir lab --trace=frames.txt --upper 8001  what tapir serve can do, this can\n"
-	"  tapir lab --capture wire.pcap -- nc 10.0.0.2 13   and afterwards: wireshark wire.pcap\n";
+	"  tapir lab --capture wire.pcapng -- nc 10.0.0.2 13   and afterwards: wireshark wire.pcapng\n";
 
 struct lab {
 	struct serve serve;
@@ -56,7 +56,7 @@ static bool complain(const char *what, const char *why)
 
 /* --- the capture's name --- */
 
-/* The first of lab.pcap, lab-2.pcap ... that no other lab is writing. */
+/* The first of lab.pcapng, lab-2.pcapng ... that no other lab is writing. */
 static bool default_capture(struct lab *l)
 {
 	const char *tmp = getenv("TMPDIR");
@@ -68,7 +68,7 @@ static bool default_capture(struct lab *l)
 	for (int i = 1; i <= CAPTURES_MAX; i++) {
 		if (i > 1)
 			snprintf(number, sizeof number, "-%d", i);
-		snprintf(l->capture, sizeof l->capture, "%s/lab%s.pcap", dir, number);
+		snprintf(l->capture, sizeof l->capture, "%s/lab%s.pcapng", dir, number);
 		l->capture_lock = open(l->capture, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 		if (l->capture_lock < 0)
 			return complain(l->capture, strerror(errno));
@@ -334,6 +334,7 @@ int lab_main(int argc, char **argv)
 	struct lab l = { .command = NULL };
 	serve_default(&l.serve, "lab");
 	l.serve.alone = true;
+	l.serve.options.always_captures = l.serve.options.stdout_taken = true;
 	struct args a = {
 		.command = "lab", .synopsis = "[OPTION]... [[--] COMMAND [ARGUMENT]...]", .about = about, .examples = examples,
 		.own = serve_options, .common = &l.serve.options, .ends_at_operand = true, .argc = argc, .argv = argv,

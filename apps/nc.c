@@ -473,6 +473,7 @@ int nc_main(int argc, char **argv)
 	}
 	n->sd = n->listener = TAPIR_EBADF;
 	options_default(&n->options);
+	n->options.stdout_taken = true;
 	struct args a = {
 		.command = "nc", .synopsis = "[OPTION]... HOST PORT | -l [OPTION]... PORT", .about = about, .examples = examples,
 		.own = own_options, .common = &n->options, .argc = argc, .argv = argv,

@@ -7,8 +7,8 @@
 #include "values.h"
 
 enum {
-	OPT_TAP = 256, OPT_ADDR, OPT_GATEWAY, OPT_MAC, OPT_MTU, OPT_UP, OPT_CAPTURE, OPT_TRACE, OPT_LOSS, OPT_DELAY,
-	OPT_REORDER, OPT_DUPLICATE, OPT_CORRUPT, OPT_RATE, OPT_SEED, OPT_CC, OPT_ECN
+	OPT_TAP = 256, OPT_ADDR, OPT_GATEWAY, OPT_MAC, OPT_MTU, OPT_UP, OPT_CAPTURE, OPT_SEGMENTS, OPT_ROTATE, OPT_TRACE,
+	OPT_LOSS, OPT_DELAY, OPT_REORDER, OPT_DUPLICATE, OPT_CORRUPT, OPT_RATE, OPT_SEED, OPT_CC, OPT_ECN, OPT_BUSY_POLL
 };
 
 const struct option_line common_options[] = {
@@ -20,7 +20,9 @@ const struct option_line common_options[] = {
 	{ OPT_UP, "up", "ADDR/LEN", "give the kernel this address on the TAP, and bring it up" },
 	{ OPT_CC, "cc", "NAME", "congestion control: newreno, cubic or bbr (cubic)" },
 	{ OPT_ECN, "ecn", "WHEN", "marks of congestion instead of losses: on, off, or when asked by the peer (asked)" },
-	{ OPT_CAPTURE, "capture", "FILE", "write every frame to a pcap file" },
+	{ OPT_CAPTURE, "capture", "FILE", "write every frame to FILE.pcapng, with the reasons, to FILE.pcap, or to a pipe: -" },
+	{ OPT_SEGMENTS, "capture-segments", NULL, "and large offloaded frames as the segments that they become" },
+	{ OPT_ROTATE, "capture-rotate", "SIZE[,N]", "begin a new file at this size: 10M; keep the latest N" },
 	{ OPT_TRACE, "trace", "[FILE]", "print one line a frame to standard error, or to FILE" },
 	{ OPT_LOSS, "loss", "P", "lose this part of the frames: 1% or 0.01" },
 	{ OPT_DELAY, "delay", "TIME", "hold each frame for so long: 20ms" },
@@ -28,6 +30,7 @@ const struct option_line common_options[] = {
 	{ OPT_DUPLICATE, "duplicate", "P", "deliver this part of the frames twice" },
 	{ OPT_CORRUPT, "corrupt", "P", "flip a bit in this part of the frames" },
 	{ OPT_RATE, "rate", "RATE", "let no more than this through: 10mbit" },
+	{ OPT_BUSY_POLL, "busy-poll", NULL, "never sleep: quicker answers, for the price of a processor" },
 	{ OPT_SEED, "seed", "N", "the same seed gives the same faults, ISNs and ports" },
 	{ 0, NULL, NULL, NULL }
 };
@@ -104,6 +107,34 @@ static const char *set_congestion(struct options *o, const char *value)
 	return NULL;
 }
 
+static const char *set_rotate(struct options *o, const char *value)
+{
+	static const char wanted[] = "the size of a file, at least 100k, and how many to keep, such as 10M or 10M,5";
+	const char *comma = strchr(value, ',');
+	char size[32];
+	uint64_t files = 0;
+	size_t n = comma ? (size_t)(comma - value) : strlen(value);
+	if (n >= sizeof size || (comma && !value_number(comma + 1, 1, 99999, &files)))
+		return wanted;
+	memcpy(size, value, n);
+	size[n] = '\0';
+	if (!value_size(size, &o->rotate_bytes) || o->rotate_bytes < 100000)
+		return wanted;
+	o->rotate_files = (uint32_t)files;
+	return NULL;
+}
+
+const char *options_contradiction(const struct options *o)
+{
+	if (o->rotate_bytes && (!o->capture || strcmp(o->capture, "-") == 0))
+		return "--capture-rotate goes with --capture FILE.";
+	if (o->capture_segments && !o->capture && !o->always_captures)
+		return "--capture-segments goes with --capture.";
+	if (o->capture && strcmp(o->capture, "-") == 0 && o->stdout_taken)
+		return "--capture -: the standard output is for other things here: name a file, or a FIFO.";
+	return NULL;
+}
+
 const char *options_set(struct options *o, int id, const char *value)
 {
 	static const char host[] = "a host's address and the length of its network's prefix, such as 10.0.0.2/24";
@@ -129,6 +160,14 @@ const char *options_set(struct options *o, int id, const char *value)
 	case OPT_CAPTURE:
 		o->capture = value;
 		return *value ? NULL : "the name of a file";
+	case OPT_BUSY_POLL:
+		o->busy_poll = true;
+		return NULL;
+	case OPT_SEGMENTS:
+		o->capture_segments = true;
+		return NULL;
+	case OPT_ROTATE:
+		return set_rotate(o, value);
 	case OPT_TRACE:
 		o->trace = true;
 		o->trace_file = value;

@@ -17,10 +17,15 @@ struct options {
 	enum tapir_cc congestion;
 	uint8_t ecn;			/* TAPIR_ECN_... */
 	const char *capture;		/* file; NULL: none */
+	bool capture_segments;
+	uint64_t rotate_bytes;		/* 0: the capture is one file */
+	uint32_t rotate_files;
+	bool always_captures, stdout_taken;	/* what the subcommand says of itself, before the command line is read */
 	bool trace;
 	const char *trace_file;		/* NULL: standard error */
 	struct fault_config fault;	/* the seed is in it */
 	bool seeded;			/* --seed was given */
+	bool busy_poll;
 };
 
 /* One option: of the common ones, or of a subcommand. A list ends with id 0. */
@@ -35,6 +40,8 @@ extern const struct option_line common_options[];
 void options_default(struct options *o);
 /* Takes the common option id. NULL, or what it would have accepted: the rest of a sentence that begins "wanted ". */
 const char *options_set(struct options *o, int id, const char *value);
+/* NULL, or a sentence about options that do not go together. */
+const char *options_contradiction(const struct options *o);
 bool options_faulty(const struct options *o);	/* is the line to be worse than perfect? */
 
 #endif

@@ -31,7 +31,8 @@ static const char examples[] =
 	"    ping 10.0.0.2;  nc -N 10.0.0.2 7         and this from another terminal\n"
 	"  tapir serve --tap tap0                   a TAP that was made before: ip tuntap add dev tap0 mode tap user $USER\n"
 	"  tapir serve --upper 8001 --greet \"Hello, :8002\"\n"
-	"  tapir serve --capture wire.pcap --trace  writes down, and shows, every frame\n"
+	"  tapir serve --capture wire.pcapng --trace  writes down, and shows, every frame\n"
+	"  tapir serve --capture - | wireshark -k -i -    shows them as they go\n"
 	"  tapir serve --loss 2% --delay 20ms       a bad line\n"
 	"  tapir lab                                all of it in a network of its own, without root\n";
 

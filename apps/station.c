@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/random.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -90,12 +91,46 @@ static bool open_trace(struct station *s)
 	return true;
 }
 
+/* Our link address. One address, one link address, run after run: neighbours' ARP caches stay true. */
+static void choose_mac(const struct options *o, uint8_t mac[6])
+{
+	static const uint8_t none[6];
+	mac[0] = 0x02;
+	mac[1] = 't';
+	memcpy(mac + 2, o->addr.b + 12, 4);
+	if (memcmp(o->mac, none, 6) != 0)
+		memcpy(mac, o->mac, 6);
+}
+
+static bool wrap_capture(struct station *s, struct driver **d, struct driver *fault)
+{
+	bool to_stdout = strcmp(s->options->capture, "-") == 0;
+	const char *wrong = to_stdout ? recording_stdout_wrong() : NULL;
+	uint8_t mac[6];
+	if (wrong) {
+		driver_close(*d);
+		return complain(s, "%s.", wrong);
+	}
+	choose_mac(s->options, mac);
+	struct capture_options c = recording_options(&s->recording, s->options, s->seed, mac);
+	if (!wrapped(s, d, driver_wrap_capture(*d, &c)))
+		return false;
+	s->capture = *d;
+	if (fault)
+		driver_fault_tell(fault, driver_capture_fault, s->capture);
+	if (to_stdout)
+		recording_leave_stdout();
+	return true;
+}
+
 static struct driver *wrap(struct station *s, struct driver *d)
 {
 	const struct options *o = s->options;
-	if (options_faulty(o) && !wrapped(s, &d, driver_wrap_fault(d, &o->fault)))
+	struct fault_config fault = o->fault;
+	fault.seed = s->seed;
+	if (options_faulty(o) && !wrapped(s, &d, driver_wrap_fault(d, &fault)))
 		return NULL;
-	if (o->capture && !wrapped(s, &d, driver_wrap_capture(d, o->capture, loop_epoch_us())))
+	if (o->capture && !wrap_capture(s, &d, options_faulty(o) ? d : NULL))
 		return NULL;
 	if (!o->trace)
 		return d;
@@ -131,23 +166,22 @@ static struct driver *open_tap(struct station *s)
 	return wrap(s, d);
 }
 
-static void configure(struct tapir_config *c, const struct options *o)
+static void configure(struct tapir_config *c, const struct station *s)
 {
-	static const uint8_t none[6];
+	const struct options *o = s->options;
 	tapir_config_default(c);
 	c->addr = o->addr;
 	c->prefix_len = o->prefix_len;
 	c->gateway = o->gateway;
 	c->congestion = o->congestion;
 	c->ecn = o->ecn;
-	/* One address, one link address, run after run: neighbours' ARP caches stay true. */
-	c->mac[0] = 0x02;
-	c->mac[1] = 't';
-	memcpy(c->mac + 2, o->addr.b + 12, 4);
-	if (memcmp(o->mac, none, 6) != 0)
-		memcpy(c->mac, o->mac, 6);
-	if (o->seeded)
-		c->seed[0] = o->fault.seed, c->seed[1] = 1;
+	choose_mac(o, c->mac);
+	c->seed[0] = s->seed;
+	c->seed[1] = 1;
+	if (s->capture && driver_capture_listens(s->capture)) {
+		c->probe = driver_capture_probe;
+		c->probe_ctx = s->capture;
+	}
 }
 
 static void on_signal(void *ctx, uint32_t events)
@@ -168,28 +202,40 @@ static bool watch_signals(struct station *s)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
-	signal(SIGPIPE, SIG_IGN);	/* a closed pipe is an error of write(2), which is looked at */
 	s->signal_fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
 	if (s->signal_fd < 0 || loop_watch(s->loop, s->signal_fd, EPOLLIN, on_signal, s) < 0)
 		return complain(s, "cannot watch for signals: %s.", strerror(errno));
 	return true;
 }
 
+/* One number makes the whole run again: without --seed the kernel gives it, and a capture tells it. */
+static bool choose_seed(struct station *s)
+{
+	s->seed = s->options->fault.seed;
+	if (s->options->seeded || getrandom(&s->seed, sizeof s->seed, 0) == sizeof s->seed)
+		return true;
+	return complain(s, "the kernel gave no random numbers: %s.", strerror(errno));
+}
+
 bool station_open(struct station *s, const char *command, const struct options *o, void (*tune)(struct tapir_config *c))
 {
 	*s = (struct station){ .command = command, .options = o, .signal_fd = -1 };
+	signal(SIGPIPE, SIG_IGN);	/* a closed pipe is an error of write(2), which is looked at */
+	if (!choose_seed(s))
+		return false;
 	struct driver *d = open_tap(s);
 	if (!d)
 		return false;
 	say_how_to_reach(s);
 	struct tapir_config config;
-	configure(&config, o);
+	configure(&config, s);
 	if (tune)
 		tune(&config);
 	s->loop = loop_open(d, &config);
 	if (!s->loop)
 		return complain(s, "%s", loop_error());
 	s->stack = loop_stack(s->loop);
+	loop_busy_poll(s->loop, o->busy_poll);
 	s->stat = stat_server_open(s->loop, command, o->tap);
 	if (!s->stat)
 		complain(s, "note: tapir stat will not find this stack: its socket cannot be made: %s.", strerror(errno));

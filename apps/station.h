@@ -7,6 +7,7 @@
 
 #include "../drivers/loop.h"
 #include "options.h"
+#include "recording.h"
 
 struct stat_server;
 
@@ -17,6 +18,9 @@ struct station {
 	const struct options *options;
 	struct stat_server *stat;	/* for `tapir stat`; NULL: nobody can look, which was said */
 	FILE *trace;			/* NULL: standard error, or no trace */
+	uint64_t seed;			/* of the faults, and of the stack */
+	struct driver *capture;		/* NULL: there is none */
+	struct recording recording;
 	int signal_fd;
 	int signal;			/* SIGINT, SIGTERM or SIGHUP came; 0: none did */
 };

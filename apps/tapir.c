@@ -4,8 +4,6 @@
 
 #include "commands.h"
 
-#define VERSION "0.1"
-
 static const struct command { const char *name; int (*main)(int argc, char **argv); const char *help; } commands[] = {
 	{ "lab", lab_main, "a private network with the kernel at one end, the stack at the other, you inside" },
 	{ "serve", serve_main, "the stack on a TAP with echo, discard, daytime and chargen" },
@@ -13,6 +11,7 @@ static const struct command { const char *name; int (*main)(int argc, char **arg
 	{ "nc", nc_main, "a TCP or UDP connection from standard input and output, or waits for one" },
 	{ "stat", stat_main, "what a running stack is doing: connections, counters, ARP, routes, timers, memory" },
 	{ "ladder", ladder_main, "draws the connections in a capture file, with the states of both sides" },
+	{ "extcap", extcap_main, "for Wireshark to call: puts the stack into its list of interfaces" },
 	{ "doctor", doctor_main, "says what on this machine stands in the way, and the cure" },
 };
 #define COMMANDS (sizeof commands / sizeof commands[0])
@@ -37,7 +36,7 @@ int main(int argc, char **argv)
 	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0)
 		return help(stdout);
 	if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0)
-		return puts("tapir " VERSION) < 0;
+		return puts("tapir " TAPIR_VERSION) < 0;
 	for (size_t i = 0; i < COMMANDS; i++)
 		if (strcmp(name, commands[i].name) == 0)
 			return commands[i].main(argc - 1, argv + 1);

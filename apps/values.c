@@ -98,6 +98,20 @@ bool value_rate(const char *text, uint64_t *bps)
 	return true;
 }
 
+bool value_size(const char *text, uint64_t *bytes)
+{
+	static const struct unit units[] = { { "", 1 }, { "k", 1e3 }, { "M", 1e6 }, { "G", 1e9 }, { NULL, 0 } };
+	double n;
+	const char *unit;
+	if (!leading_decimal(text, &n, &unit))
+		return false;
+	double size = n * worth_of(units, unit);
+	if (size < 1 || size > 1e15)
+		return false;
+	*bytes = (uint64_t)(size + 0.5);
+	return true;
+}
+
 static int hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')

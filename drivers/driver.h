@@ -90,10 +90,50 @@ struct driver *driver_wrap_fault(struct driver *inner, const struct fault_config
 void driver_fault_change(struct driver *fault, const struct fault_config *cfg);
 struct fault_stats driver_fault_stats(const struct driver *fault);
 
-/* Writes every frame of both directions to a pcap file with nanosecond times on the clock of now_us plus epoch_us (which
- * makes it wall time). Checksums that were left to the driver are completed in the file. A frame can be read from the file
- * 20 ms later at the latest. path "-" is the standard output. NULL: driver_error(); inner is then still the caller's. */
-struct driver *driver_wrap_capture(struct driver *inner, const char *path, usec_t epoch_us);
+enum fault_fate {
+	FAULT_LOST, FAULT_LOST_IN_BURST, FAULT_DOWN, FAULT_TOO_LONG, FAULT_OVERFLOWED, FAULT_DISCARDED,	/* arrives nowhere */
+	FAULT_DAMAGED,			/* number: the bit, counted from the frame's first */
+	FAULT_DUPLICATED,
+	FAULT_OVERTAKEN,		/* number: by how many frames, if so many come */
+	FAULT_DELAYED			/* number: microseconds from one end of the line to the other, known so far */
+};
+/* What the bad line did to a frame. out: the one that driver_send was given, while it runs. Else one on its way in: what
+ * arrives nowhere is told when it meets its end, with the frame; all else while driver_recv hands the frame over.
+ * What CoDel does is only counted. */
+struct fault_note { enum fault_fate fate; bool out; uint64_t number; struct span frame; };
+/* Has tell called with each of them from now on. */
+void driver_fault_tell(struct driver *fault, void (*tell)(void *ctx, const struct fault_note *note), void *ctx);
+
+struct capture_options {
+	const char *path;		/* "-": the standard output. pcapng when it is that, or ends in .pcapng, or is a FIFO
+					 * whose name does not end in .pcap; else pcap */
+	usec_t epoch_us;		/* makes wall time of the clock of now_us */
+	bool segments;			/* frames that a driver is to cut up are cut up in the file */
+	uint64_t rotate_bytes;		/* a file that would become larger gets a number in its name, FILE_00001.pcapng, and
+					 * FILE.pcapng begins anew; 0: never */
+	uint32_t rotate_files;		/* of these the latest so many stay, with the one being written; 0: all */
+
+	/* For the reader of a pcapng file; 0 or NULL: not said. Texts are borrowed until the driver is closed. */
+	const char *comment, *program;	/* of the section */
+	const char *interface, *about;	/* its name, and what it is */
+	struct tapir_addr addr;		/* the stack's */
+	uint8_t prefix_len, mac[6];
+	uint64_t speed_bps;
+	struct capture_name { struct tapir_addr addr; const char *name; } names[4];
+};
+/* Writes every frame of both directions to a file with the times of now_us in nanoseconds. Checksums that were left to the
+ * driver are completed in the file. A frame can be read from the file 20 ms later at the latest, from a pipe at once. In
+ * pcapng it has its direction, and as comments what driver_capture_probe and driver_capture_fault were told about it.
+ * A pipe that its reader does not empty never holds up the caller: frames are left out then, and counted. When nothing can
+ * be written any more that is said once on stderr; the program ignores SIGPIPE. NULL: driver_error(); inner is then still
+ * the caller's. */
+struct driver *driver_wrap_capture(struct driver *inner, const struct capture_options *o);
+/* config.probe, with the capture as its context: the stack's own account of what it did and why. Without it frames have
+ * no comments. */
+void driver_capture_probe(void *capture, const struct tapir_event *event);
+bool driver_capture_listens(const struct driver *capture);	/* no: a pcap file has no place for what the probe tells */
+/* For driver_fault_tell, with the capture as its context. */
+void driver_capture_fault(void *capture, const struct fault_note *note);
 
 /* Prints one packetdrill-like line a frame to file (a FILE *): "0.001234 < S 0:0(0) win 65535 <mss 1460,...>"; what came in
  * with '<', what went out with '>'. TCP numbers are relative to the first seen of the connection. */
@@ -110,6 +150,13 @@ struct trace_options {
 /* Writes one line without newline about the frame of n bytes to text (always terminated); returns its length.
  * TCP: "FLAGS start:end(len) ack N win W <options>", FLAGS of "SFRP.EWU" with "." for ACK; "win" is the raw field. */
 size_t trace_format(char *text, size_t size, struct span frame, const struct trace_options *how);
+
+/* --- trace_event.c: the same for what the stack tells its probe --- */
+/* One line about the event, with its reason: "sent: RFC 9293 3.8.6.2.1: text within the windows". how->addresses: the
+ * connection in front; how->relative: segments with their numbers. */
+size_t trace_event_format(char *text, size_t size, const struct tapir_event *event, const struct trace_options *how);
+/* "bad line: lost" */
+size_t trace_fault_format(char *text, size_t size, const struct fault_note *note);
 
 /* A TCP segment as the trace and the ladder need it. len is SEG.LEN: text, and one each for SYN and FIN. */
 struct trace_tcp { struct tapir_endpoint src, dst; uint32_t seq, ack, len; bool syn, fin, rst, has_ack; };

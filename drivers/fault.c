@@ -24,7 +24,43 @@ struct fault {
 	struct fault_config cfg;
 	struct fault_stats stats;
 	struct fault_lane in, out;
+	void (*tell)(void *ctx, const struct fault_note *note);	/* NULL: nobody asks */
+	void *tell_ctx;
+	bool giving;			/* driver_send runs: what goes out is its frame, no router's message */
 };
+
+/* ---- telling what happened ---- */
+
+/* p: the frame; NULL: the one that driver_send was given. */
+static void tell_one(const struct fault *f, const struct packet *p, const struct fault_note *note)
+{
+	struct fault_note whole = *note;
+
+	if (f->tell == NULL)
+		return;
+	if (p)
+		whole.frame = (struct span){p->bytes, p->len};
+	f->tell(f->tell_ctx, &whole);
+}
+
+/* A frame that arrives nowhere. */
+static void tell_end(const struct fault *f, const struct fault_lane *lane, const struct packet *p, enum fault_fate fate)
+{
+	tell_one(f, p, &(struct fault_note){.fate = fate, .out = lane == &f->out, .number = f->cfg.mtu});
+}
+
+/* What a frame has been through that arrives: when it goes out, at once; when it comes in, as it is handed over. */
+static void tell_passed(const struct fault *f, bool out, const struct packet *p, usec_t delay_us)
+{
+	if (p->damaged)
+		tell_one(f, p, &(struct fault_note){.fate = FAULT_DAMAGED, .out = out, .number = p->damaged_bit});
+	if (p->twice)
+		tell_one(f, p, &(struct fault_note){.fate = FAULT_DUPLICATED, .out = out});
+	if (p->reorder)
+		tell_one(f, p, &(struct fault_note){.fate = FAULT_OVERTAKEN, .out = out, .number = p->passers});
+	if (delay_us)
+		tell_one(f, p, &(struct fault_note){.fate = FAULT_DELAYED, .out = out, .number = delay_us});
+}
 
 /* ---- what happens to one frame ---- */
 
@@ -38,16 +74,28 @@ static bool damage(const struct fault *f, struct fault_lane *lane, struct packet
 		return false;
 	bit %= (uint64_t)(p->len - from) * 8;
 	p->bytes[from + bit / 8] ^= (uint8_t)(1u << bit % 8);
+	p->damaged = true;
+	p->damaged_bit = bit + (uint64_t)from * 8;
 	return true;
 }
 
 /* Draws what is left to chance on the way, and puts p, which it takes over, into the queue. */
 static void enqueue(struct fault *f, struct fault_lane *lane, struct packet *p, usec_t now_us)
 {
+	uint64_t overflowed;
+
 	p->jitter_us = fault_draw(lane) % (f->cfg.jitter_us + 1);
 	p->reorder = fault_chance(lane, f->cfg.reorder);
 	p->passers = (unsigned int)(1 + fault_draw(lane) % PASSERS_MAX);
+	p->met_us = now_us;
+	if (lane == &f->out && f->giving) {
+		tell_passed(f, true, p, f->cfg.delay_us + p->jitter_us);
+		f->giving = false;	/* once, of two copies */
+	}
+	overflowed = f->stats.overflowed;
 	fault_lane_put(lane, &f->cfg, &f->stats, p, now_us);
+	if (f->stats.overflowed != overflowed)
+		tell_end(f, lane, NULL, FAULT_OVERFLOWED);
 }
 
 /* Gilbert's channel: in its bad state everything is lost. The chances to enter and to leave that state follow from how much
@@ -75,6 +123,7 @@ static bool stopped_by_mtu(struct fault *f, const struct fault_lane *lane, const
 	if (f->cfg.mtu == 0 || !fault_too_long(p, f->d.ip_only, f->cfg.mtu))
 		return false;
 	f->stats.too_long++;
+	tell_end(f, lane, p, FAULT_TOO_LONG);
 	message = f->cfg.tell_mtu ? fault_needs_fragment(p, f->d.ip_only, f->cfg.mtu) : NULL;
 	if (message)
 		enqueue(f, lane == &f->in ? &f->out : &f->in, message, now_us);
@@ -87,15 +136,16 @@ static void meet_fate(struct fault *f, struct fault_lane *lane, struct packet *p
 	bool lose = fault_chance(lane, f->cfg.loss);
 	bool twice = fault_chance(lane, f->cfg.duplicate);
 	bool corrupt = fault_chance(lane, f->cfg.corrupt);
+	bool burst = lost_in_a_burst(f, lane, now_us);
 	struct packet *copy = NULL;
 
-	lose |= lost_in_a_burst(f, lane, now_us);
 	if (p && !f->cfg.down && stopped_by_mtu(f, lane, p, now_us)) {
 		free(p);
 		return;
 	}
-	if (p == NULL || lose || f->cfg.down) {
+	if (p == NULL || lose || burst || f->cfg.down) {
 		f->stats.lost++;
+		tell_end(f, lane, p, f->cfg.down ? FAULT_DOWN : burst ? FAULT_LOST_IN_BURST : FAULT_LOST);
 		free(p);
 		return;
 	}
@@ -104,10 +154,12 @@ static void meet_fate(struct fault *f, struct fault_lane *lane, struct packet *p
 	if (copy) {
 		memcpy(copy->bytes, p->bytes, p->len);
 		copy->offload = p->offload;
+		p->twice = copy->twice = true;
 	}
 	if (corrupt) {
 		f->stats.corrupted++;
 		if (!damage(f, lane, p)) {
+			tell_end(f, lane, p, FAULT_DISCARDED);
 			free(p);
 			p = NULL;
 		}
@@ -186,6 +238,9 @@ static int fault_recv(struct driver *d, struct tapir_frame *frame, usec_t now_us
 			frame->len = p->len;
 			frame->offload = p->offload;
 			f->stats.passed++;
+			tell_passed(f, false, p, now_us - p->met_us);
+		} else {
+			tell_end(f, &f->in, p, FAULT_LOST);
 		}
 		fault_lane_remove_first(&f->in, p);
 		if (fits)
@@ -205,7 +260,9 @@ static int fault_send(struct driver *d, const struct tapir_out *out, usec_t now_
 		p->offload = out->offload;
 		p->offload.csum = TAPIR_CSUM_NONE;
 	}
+	f->giving = true;
 	meet_fate(f, &f->out, p, now_us);
+	f->giving = false;
 	return pump_out(f, now_us);
 }
 
@@ -276,6 +333,14 @@ struct driver *driver_wrap_fault(struct driver *inner, const struct fault_config
 void driver_fault_change(struct driver *fault, const struct fault_config *cfg)
 {
 	((struct fault *)fault)->cfg = with_defaults(cfg);
+}
+
+void driver_fault_tell(struct driver *fault, void (*tell)(void *ctx, const struct fault_note *note), void *ctx)
+{
+	struct fault *f = (struct fault *)fault;
+
+	f->tell = tell;
+	f->tell_ctx = ctx;
 }
 
 struct fault_stats driver_fault_stats(const struct driver *fault)

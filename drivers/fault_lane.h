@@ -7,8 +7,9 @@
 
 struct packet {
 	struct packet *next;		/* in the queue */
-	usec_t queued_us, jitter_us;
-	bool reorder;
+	usec_t met_us, queued_us, jitter_us;
+	bool twice, damaged, reorder;
+	uint64_t damaged_bit;		/* counted from the frame's first */
 	unsigned int passers;		/* if it is reordered: how many go before it */
 	usec_t due_us;
 	uint64_t order;			/* of equal due times the lower goes first */

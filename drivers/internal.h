@@ -22,15 +22,22 @@ void driver_frame_copy(const struct tapir_frame *frame, uint8_t *buf);
 /* IP MTU, at most 65535; 0: there is no such interface. */
 uint16_t driver_link_mtu(const char *interface);
 
-/* --- dump.c: a pcap file being written --- */
+/* --- dump.c: a pcap or pcapng file being written --- */
+/* What is to be said about one frame: count texts, each with its NUL; what does not fit is left unsaid. */
+struct remarks { unsigned int count; size_t n; char text[8192]; };
 struct dump;
-/* Ethernet frames, or bare IP datagrams; nanosecond times. path "-": standard output. NULL: driver_error(). */
-struct dump *dump_open(const char *path, bool ip_only);
-/* One frame at wall time at_us; a partial checksum is completed in the file. When the file cannot be written any more (a
- * full disk), that is said once on stderr, and what follows is thrown away. */
-void dump_out(struct dump *d, usec_t at_us, const struct tapir_out *out);
-void dump_frame(struct dump *d, usec_t at_us, const struct tapir_frame *frame);
+/* Ethernet frames, or bare IP datagrams; see driver_wrap_capture. NULL: driver_error(). */
+struct dump *dump_open(const struct capture_options *o, bool ip_only);
+/* One frame at wall time at_us, whole, its checksums too; in pcapng with its direction and the remarks (NULL: none). When the
+ * file cannot be written any more (a full disk), that is said once on stderr, and what follows is thrown away. */
+struct dump_frame { usec_t at_us; struct span bytes; bool out; const struct remarks *remarks; };
+void dump_frame(struct dump *d, const struct dump_frame *f);
 void dump_flush(struct dump *d);
-void dump_close(struct dump *d);
+bool dump_is_waiting(const struct dump *d);	/* there is something to flush */
+bool dump_is_live(const struct dump *d);	/* somebody may be looking on: flush at each frame */
+bool dump_takes_remarks(const struct dump *d);
+/* lost: frames that did not get as far as this capture; rest: what belongs to no frame, may be NULL. */
+struct dump_end { usec_t at_us; uint64_t lost; const struct remarks *rest; };
+void dump_close(struct dump *d, const struct dump_end *end);
 
 #endif

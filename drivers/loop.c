@@ -279,7 +279,7 @@ static bool is_watch(const struct epoll_event *event)
 /* Waits until something happens, due_us at the latest; others may have the stack meanwhile. How many events. */
 static int wait_events(struct loop *l, usec_t due_us, struct epoll_event events[EVENTS])
 {
-	bool at_once = due_us <= l->now_us;
+	bool at_once = l->busy || due_us <= l->now_us;
 	int n;
 
 	if (!at_once)
@@ -347,6 +347,12 @@ void loop_on_ready(struct loop *l, void (*cb)(void *ctx, const struct tapir_poll
 	assert(loop_is_owner(l));
 	l->on_ready = cb;
 	l->on_ready_ctx = ctx;
+}
+
+void loop_busy_poll(struct loop *l, bool busy)
+{
+	assert(loop_is_owner(l));
+	l->busy = busy;
 }
 
 struct tapir *loop_stack(struct loop *l)

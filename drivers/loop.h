@@ -28,6 +28,9 @@ void loop_on_ready(struct loop *l, void (*cb)(void *ctx, const struct tapir_poll
 int loop_run(struct loop *l);
 /* One turn that waits at most timeout_us (USEC_NEVER: until something happens). */
 int loop_turn(struct loop *l, usec_t timeout_us);	/* sends first what was caused since the last turn */
+/* From now on, or no longer: turns follow each other without sleep. A frame is answered without the time that waking a thread
+ * takes, for the price of a processor. Off in the beginning. */
+void loop_busy_poll(struct loop *l, bool busy);
 void loop_stop(struct loop *l);				/* async-signal-safe, any thread */
 
 /* Runs the loop on its own thread from now on: then only net.h's calls, and what runs inside loop_locked, may touch the

@@ -31,6 +31,7 @@ struct loop {
 	usec_t armed_us;		/* timer_fd goes off then; it may be earlier than needed, never later */
 	bool may_recv;			/* the driver has not said yet that there is nothing more */
 	bool more;			/* the last turn left callbacks or frames for the next */
+	bool busy;			/* turns never sleep */
 	bool holding;			/* the link was full: held goes first when it is writable */
 	struct tapir_out held;
 	atomic_bool stop;

@@ -18,6 +18,7 @@
 #include "internal.h"
 
 #define FILE_MTU 1500			/* a file has none of its own */
+#define TIME_MAX_S (INT64_C(1) << 40)	/* 34000 years */
 #define SKIP_MAX 64			/* frames that one recv passes over */
 
 /* How frames lie in a capture: after `header` bytes, IP if the number at type_at is type_ip (type_at -1: always). */
@@ -84,10 +85,10 @@ static void wire_close(struct driver *d)
 	struct wire *w = (struct wire *)d;
 
 	if (w->skipped)
-		driver_warn("%llu frames of %s were skipped: cut short, or longer than the MTU of %u",
-			    (unsigned long long)w->skipped, w->name, (unsigned int)d->mtu);
+		driver_warn("%llu frames of %s were skipped: cut short when they were captured, or too long",
+			    (unsigned long long)w->skipped, w->name);
 	if (w->answers)
-		dump_close(w->answers);
+		dump_close(w->answers, &(struct dump_end){.at_us = w->first_us + (w->due_us - w->start_us)});
 	if (w->p)
 		pcap_close(w->p);
 	free(w);
@@ -204,8 +205,11 @@ struct driver *driver_open_pcap_live(const char *interface)
 
 /* ---- file ---- */
 
+/* A file may say any time, one far beyond the end of the clock too. */
 static usec_t capture_time(const struct pcap_pkthdr *h)
 {
+	if (h->ts.tv_sec < 0 || h->ts.tv_sec > TIME_MAX_S || h->ts.tv_usec < 0)
+		return h->ts.tv_sec < 0 ? 0 : (usec_t)TIME_MAX_S * TAPIR_SEC;
 	return (usec_t)h->ts.tv_sec * TAPIR_SEC + (usec_t)h->ts.tv_usec / 1000;	/* tv_usec holds nanoseconds */
 }
 
@@ -249,8 +253,11 @@ static int file_send(struct driver *d, const struct tapir_out *out, usec_t now_u
 	struct wire *w = (struct wire *)d;
 	usec_t first_us = w->first_us == USEC_NEVER ? 0 : w->first_us;
 
-	if (w->answers)
-		dump_out(w->answers, first_us + (now_us - w->start_us), out);
+	if (w->answers == NULL || out->len > sizeof w->scratch)
+		return 0;
+	tapir_out_copy(out, w->scratch, false);
+	dump_frame(w->answers, &(struct dump_frame){.at_us = first_us + (now_us - w->start_us),
+						    .bytes = {w->scratch, out->len}, .out = true});
 	return 0;
 }
 
@@ -273,7 +280,7 @@ static int file_open(struct wire *w, const char *out_path)
 		return refuse_link_type(w->name, pcap_datalink(w->p));
 	w->d.ip_only = w->link->ip_only;
 	if (out_path)
-		w->answers = dump_open(out_path, w->d.ip_only);
+		w->answers = dump_open(&(struct capture_options){.path = out_path}, w->d.ip_only);
 	return out_path && w->answers == NULL ? TAPIR_EIO : 0;
 }
 

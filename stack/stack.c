@@ -90,7 +90,7 @@ enum tapir_verdict tapir_input(struct tapir *t, struct tapir_frame *frame)
 
 	t->stats.frames_in++;
 	t->stats.bytes_in += len;
-	verdict_count(t, v, len);
+	verdict_arrived(t, v, len);
 	frame_put(&t->frames, frame);
 	sockets_wake(t);
 	return v;

@@ -234,7 +234,8 @@ struct tapir_event {
 	struct tapir_endpoint local, remote;	/* of the connection; zero where there is none */
 	const char *why;			/* static text: the rule, with its RFC and section; never NULL */
 	union {
-		struct { enum tapir_verdict verdict; uint32_t frame_len; } verdict;
+		struct { enum tapir_verdict verdict; uint32_t frame_len; bool arrived; } verdict;	/* arrived: the end of
+						 * what tapir_input was given, after all that it caused */
 		struct { enum tapir_tcp_state from, to; } state;
 		struct { uint32_t seq, ack, len, wnd; uint8_t flags; } segment;	/* wnd in bytes, shift applied */
 		struct { enum tapir_tcp_timer timer; usec_t due_us; } timer;

@@ -31,6 +31,8 @@ struct tapir {
 /* Counts v and reports it; returns v. Called exactly once for a frame: by tapir_input for what arrives, by the output
  * path for what it drops. */
 enum tapir_verdict verdict_count(struct tapir *t, enum tapir_verdict v, uint32_t frame_len);
+/* The same for the frame that tapir_input was given. */
+enum tapir_verdict verdict_arrived(struct tapir *t, enum tapir_verdict v, uint32_t frame_len);
 
 static inline void probe(struct tapir *t, const struct tapir_event *event)
 {

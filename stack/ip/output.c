@@ -8,11 +8,14 @@
 
 #define HEAD_COPY 128u		/* bytes of a queued datagram that go to out->head: all headers, so that a checksum can be set */
 
-/* RFC 6864 4: unique for a while among datagrams that may be fragmented; RFC 7739 5.3: and not to be guessed. */
+/* RFC 6864 4: unique for a while among datagrams that may be fragmented; RFC 7739 5.3: and not to be guessed. Of the others,
+ * TCP's all, it says nothing (RFC 6864 4.1): 0 costs no hash and tells no stranger how many there were. */
 static uint16_t next_id(struct tapir *t, const struct ip_how *how)
 {
 	uint8_t key[33];
 
+	if (how->df)
+		return 0;
 	memcpy(key, how->src.b, 16);
 	memcpy(key + 16, how->dst.b, 16);
 	key[32] = how->proto;

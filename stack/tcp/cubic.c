@@ -164,7 +164,7 @@ static void cubic_start(struct cc *cc, void *priv, const struct cc_sample *s, us
 static void cubic_on_ack(struct cc *cc, void *priv, const struct cc_sample *s)
 {
 	struct cubic *c = priv;
-	uint32_t credit = window_credit(&c->held, s);
+	uint32_t credit = window_credit(cc, &c->held, s);
 
 	if (!cc->cwnd)
 		return;

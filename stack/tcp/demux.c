@@ -14,15 +14,17 @@ bool tcp_same_endpoint(const struct tapir_endpoint *a, const struct tapir_endpoi
 	return a->port == b->port && tapir_addr_equal(&a->addr, &b->addr);
 }
 
+/* Both addresses are of one family. What all IPv4-mapped addresses share is left out: every segment pays for each byte. */
 uint64_t tcp_tuple_hash(const struct tapir *t, const struct tapir_endpoint *local, const struct tapir_endpoint *peer)
 {
+	size_t skip = tapir_addr_is_ipv4(&local->addr) ? 12 : 0, n = 16 - skip;
 	uint8_t key[36];
 
-	memcpy(key, local->addr.b, 16);
-	memcpy(key + 16, peer->addr.b, 16);
-	put_be16(key + 32, local->port);
-	put_be16(key + 34, peer->port);
-	return siphash(t->key, key, sizeof key);
+	put_be16(key, local->port);
+	put_be16(key + 2, peer->port);
+	memcpy(key + 4, local->addr.b + skip, n);
+	memcpy(key + 4 + n, peer->addr.b + skip, n);
+	return siphash(t->key, key, 4 + 2 * n);
 }
 
 static struct tcp_conn **bucket(struct tapir *t, const struct tapir_endpoint *local, const struct tapir_endpoint *peer)

@@ -36,7 +36,7 @@ void tcp_error(struct tapir *t, const struct ip_error *e)
 	if (e->error == TAPIR_EMSGSIZE)
 		tcp_pmtu_reported(t, c, e->mtu, quoted_seq(e));
 	else if ((e->hard || e->local) && c->state == TCP_SYN_SENT)
-		tcp_conn_end(t, c, e->error, "RFC 5927 5.1: an ICMP error for our SYN");	/* RFC 5927 5.1: nothing is lost yet */
+		tcp_conn_end(t, c, e->error, "RFC 5927 5.1: an ICMP error for our SYN: nothing is lost yet");
 	else
 		report(t, c, e->error);
 }

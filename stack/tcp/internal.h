@@ -86,7 +86,8 @@ void tcp_conn_init(struct tapir *t, struct tcp_conn *c, enum tcp_state state);
 void tcp_set_state(struct tapir *t, struct tcp_conn *c, enum tcp_state to, const char *why);
 void tcp_count_arrow(struct tapir *t, enum tcp_state from, enum tcp_state to);
 uint32_t tcp_slot_count(const struct tapir_config *cfg);	/* places of the pool */
-void tcp_conn_end(struct tapir *t, struct tcp_conn *c, int error, const char *why);	/* enters CLOSED, flushes, tells the owner */
+/* Enters CLOSED, flushes, tells the owner. */
+void tcp_conn_end(struct tapir *t, struct tcp_conn *c, int error, const char *why);
 void tcp_queue_push(struct tcp_queue *q, struct tcp_conn *c);
 void tcp_queue_remove(struct tcp_conn *c);				/* from whichever it is in, if any */
 void tcp_conn_notify(struct tapir *t, struct tcp_conn *c);		/* the upcall, if there is an owner */

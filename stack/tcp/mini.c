@@ -308,8 +308,7 @@ static const char *const why_ended[] = {
 	[TIMED_OUT] = "RFC 9293 3.10.8: 2 MSL have passed", [ABORTED] = "RFC 9293 3.10.5: ABORT"
 };
 
-/* The end of one that is folded, which need not borrow a connection for it. */
-static void end_folded(struct tapir *t, struct tcp_mini *m, enum end how)
+static void tell_end(struct tapir *t, const struct tcp_mini *m, enum end how)
 {
 	struct tcp_conn c;			/* for as long as it is told about */
 
@@ -323,6 +322,13 @@ static void end_folded(struct tapir *t, struct tcp_mini *m, enum end how)
 	tcp_say_state(t, &c, state_of(m), why_ended[how]);
 	tcp_count_arrow(t, state_of(m), TCP_CLOSED);
 	tcp_tuning_put(t, c.tuning);
+}
+
+/* The end of one that is folded, which need not borrow a connection for it. */
+static void end_folded(struct tapir *t, struct tcp_mini *m, enum end how)
+{
+	if (t->cfg.probe || how == ABORTED)
+		tell_end(t, m, how);
 	if (m->waits)
 		t->tcp->time_wait_count--;
 	put(t, m);

@@ -33,7 +33,7 @@ static void avoid(struct cc *cc, struct newreno *r, uint32_t mss, uint32_t credi
 static void newreno_on_ack(struct cc *cc, void *priv, const struct cc_sample *s)
 {
 	struct newreno *r = priv;
-	uint32_t credit = window_credit(&r->held, s);
+	uint32_t credit = window_credit(cc, &r->held, s);
 
 	/* RFC 7661: a window that was not used is not known to be good. After a timeout all that is lost waits for the window. */
 	if (!credit || !cc->cwnd || (!s->cwnd_limited && !s->recovery))

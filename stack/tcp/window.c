@@ -30,15 +30,18 @@ bool window_start(struct cc *cc, const struct cc_sample *s, usec_t idle_us)
 }
 
 /* What is SACKed counts when SND.UNA comes by: RFC 5681 3.2 step 1 wants no window moved by a duplicate ACK. Where order is known
- * not to be kept it counts at once: there each loss shows itself a reordering window later (RFC 8985 6.2), and what arrived
- * meanwhile would never count. DEVIATES: RFC 5681 3.2 step 1 because on such a path a duplicate ACK is no sign of a loss
- * (Linux the same way). What an ACK with ECE acknowledges is worth nothing, in slow start after a timeout, too (RFC 3168 6.1.2).
+ * not to be kept it counts at once, in congestion avoidance: there each loss shows itself a reordering window later (RFC 8985
+ * 6.2), and what arrived meanwhile would never count. What an ACK with ECE acknowledges is worth nothing, in slow start after a
+ * timeout, too (RFC 3168 6.1.2).
+ * DEVIATES: RFC 5681 3.2 step 1 because on a path that reorders a duplicate ACK is no sign of a loss (Linux the same way, in
+ * slow start, too).
  * DEVIATES: RFC 5681 3.1 (SMSS for each ACK at most), RFC 3465 2.2 (two of them) and RFC 9406 4.3 (eight, without pacing)
  * because one ACK of a receiver with large receive offload covers tens of segments. */
-uint32_t window_credit(uint32_t *held, const struct cc_sample *s)
+uint32_t window_credit(const struct cc *cc, uint32_t *held, const struct cc_sample *s)
 {
+	bool at_once = s->reorders && cc->cwnd >= cc->ssthresh;
 	uint64_t waiting = (uint64_t)*held + min_u32(s->delivered, s->prior_flight);
-	uint32_t credit = (uint32_t)min_usec(waiting, s->reorders ? CC_WINDOW_MAX : s->acked);
+	uint32_t credit = (uint32_t)min_usec(waiting, at_once ? CC_WINDOW_MAX : s->acked);
 
 	*held = (uint32_t)min_usec(waiting - credit, CC_WINDOW_MAX);
 	return s->ece ? 0 : credit;

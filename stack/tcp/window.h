@@ -11,7 +11,7 @@ bool window_start(struct cc *cc, const struct cc_sample *s, usec_t idle_us);
 
 /* The bytes of this ACK that may make the window grow: each byte once, and never more than was in the network. *held is the
  * controller's: what was delivered without an advance of SND.UNA; 0 at the start and after a congestion. */
-uint32_t window_credit(uint32_t *held, const struct cc_sample *s);
+uint32_t window_credit(const struct cc *cc, uint32_t *held, const struct cc_sample *s);
 
 /* Slow start: grows by credit up to ssthresh, and returns what is left of credit for congestion avoidance. */
 uint32_t window_slow_start(struct cc *cc, uint32_t credit);

@@ -73,7 +73,7 @@ START_TEST(a_window_may_stay_zero_for_ever_if_the_peer_answers)
 	struct peer p = stalled(_i);
 	usec_t start = peer_now(&p);
 
-	while (peer_now(&p) - start < 30 * 24 * 3600 * TAPIR_SEC) {
+	while (peer_now(&p) - start < 3 * 24 * 3600 * TAPIR_SEC) {
 		peer_until_timer(&p);
 		peer_expects(&p, ". 1:2(1) ack 1");
 		peer_sends(&p, ". 1:1(0) ack 1");

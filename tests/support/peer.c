@@ -58,8 +58,10 @@ static void take_output(void)
 {
 	struct tapir_out out;
 
-	while (tapir_output(world.t, &out))
+	while (tapir_output(world.t, &out)) {
 		keep_frame(&out);
+		peer_capture_out(&out, tapir_now(world.t));
+	}
 	tcp_check_all(world.t);
 }
 
@@ -111,6 +113,7 @@ static void world_begin(int run)
 	world.t = tapir_init(world.mem, &config, START_US);
 	ck_assert_ptr_nonnull(world.t);
 	peer_log_begin(world.t);
+	peer_capture_begin(tapir_get_config(world.t));
 	tapir_tick(world.t, START_US);
 }
 
@@ -153,6 +156,7 @@ static void world_end(void)
 		tapir_abort(world.t, world.sockets[i]);	/* EBADF: the test has closed it */
 	run_dry();
 	check_usage();
+	peer_capture_end();
 	while (world.first)
 		drop_frame(&world.first);
 	free(world.shown);
@@ -226,6 +230,7 @@ void peer_sends_frame(struct peer *p, const uint8_t *frame, size_t n)
 	ck_assert_uint_le(n, f->room);
 	memcpy(f->data, frame, n);
 	f->len = (uint32_t)n;
+	peer_capture_in(f, tapir_now(p->t));
 	p->verdict = tapir_input(p->t, f);
 	peer_note("  %s", tapir_verdict_name(p->verdict));
 	tcp_check_all(p->t);

@@ -86,6 +86,7 @@ void peer_log_event(void *ctx, const struct tapir_event *e)
 {
 	(void)ctx;
 	heard.events[e->kind]++;
+	peer_capture_event(e);
 	if (e->kind == TAPIR_EV_SEGMENT_OUT || e->kind == TAPIR_EV_RETRANSMIT)
 		heard.why = e->why;
 	if (e->kind != TAPIR_EV_STATE)

@@ -123,31 +123,15 @@ void sim_report(const struct sim *s)
 
 void sim_print_event(void *ctx, const struct tapir_event *e)
 {
+	static const uint32_t quiet = 1u << TAPIR_EV_VERDICT | 1u << TAPIR_EV_SEGMENT_IN | 1u << TAPIR_EV_TIMER_ARMED |
+				      1u << TAPIR_EV_WINDOW | 1u << TAPIR_EV_ARP | 1u << TAPIR_EV_BUFFER;
+	char text[400];
+
 	(void)ctx;
-	if (e->kind != TAPIR_EV_VERDICT && e->kind != TAPIR_EV_SEGMENT_IN && e->kind != TAPIR_EV_TIMER_ARMED &&
-	    e->kind != TAPIR_EV_WINDOW && e->kind != TAPIR_EV_ARP && e->kind != TAPIR_EV_BUFFER)
-		fprintf(stderr, "%19s.%u port %u: ", "", e->local.addr.b[15], e->local.port);
-	switch (e->kind) {
-	case TAPIR_EV_STATE:
-		fprintf(stderr, "%s > %s\n", tapir_tcp_state_name(e->u.state.from), tapir_tcp_state_name(e->u.state.to));
-		break;
-	case TAPIR_EV_TIMER_FIRED:
-		fprintf(stderr, "timer %s\n", tapir_timer_name(e->u.timer.timer));
-		break;
-	case TAPIR_EV_RETRANSMIT: case TAPIR_EV_ACK_OWED: case TAPIR_EV_SEGMENT_OUT: case TAPIR_EV_ECN:
-		fprintf(stderr, "%s\n", e->why);
-		break;
-	case TAPIR_EV_CC:
-		fprintf(stderr, "cwnd %u ssthresh %u rto %u us: %s\n", e->u.cc.cwnd, e->u.cc.ssthresh, e->u.cc.rto_us, e->why);
-		break;
-	case TAPIR_EV_PMTU:
-		fprintf(stderr, "mss %u path %u..%u probe %u: %s\n", e->u.pmtu.mss, e->u.pmtu.low, e->u.pmtu.high, e->u.pmtu.probe,
-			e->why);
-		break;
-	case TAPIR_EV_VERDICT: case TAPIR_EV_SEGMENT_IN: case TAPIR_EV_TIMER_ARMED: case TAPIR_EV_WINDOW: case TAPIR_EV_ARP:
-	case TAPIR_EV_BUFFER:
-		break;
-	}
+	if (quiet >> e->kind & 1)
+		return;
+	trace_event_format(text, sizeof text, e, &(struct trace_options){.addresses = false});
+	fprintf(stderr, "%19s.%u port %u: %s\n", "", e->local.addr.b[15], e->local.port, text);
 }
 
 /* --- crashes: an assertion or a sanitizer, which is told to abort --- */

@@ -156,6 +156,8 @@ START_TEST(each_option_goes_to_its_place)
 	ck_assert_ptr_null(set(&o, "ecn", "on"));
 	ck_assert_ptr_null(set(&o, "capture", "wire.pcap"));
 	ck_assert_ptr_null(set(&o, "trace", NULL));
+	ck_assert_ptr_null(set(&o, "busy-poll", NULL));
+	ck_assert(o.busy_poll);
 	ck_assert_str_eq(o.tap, "tap3");
 	ck_assert(tapir_addr_equal(&o.addr, &addr) && o.prefix_len == 24);
 	ck_assert(tapir_addr_equal(&o.gateway, &kernel));

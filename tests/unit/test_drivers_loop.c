@@ -372,6 +372,26 @@ static void note_ready(void *ctx, const struct tapir_poll_event *ev)
 	ready_seen |= ev->ready;
 }
 
+START_TEST(a_loop_that_polls_does_not_sleep)
+{
+	const struct tapir_offload_caps none = {.csum = false};
+	usec_t start_us;
+
+	open_loops(none);
+	loop_turn(loops[0], 0);
+	loop_busy_poll(loops[0], true);
+	start_us = loop_clock_us();
+	for (int i = 0; i < 100; i++)
+		ck_assert_int_eq(loop_turn(loops[0], TAPIR_SEC), 0);
+	ck_assert(loop_clock_us() - start_us < 50 * TAPIR_SEC);
+	loop_busy_poll(loops[0], false);
+	start_us = loop_clock_us();
+	ck_assert_int_eq(loop_turn(loops[0], 20 * TAPIR_MS), 0);
+	ck_assert(loop_clock_us() - start_us >= 20 * TAPIR_MS);
+	close_loops();
+}
+END_TEST
+
 START_TEST(sockets_without_handlers_are_reported_ready)
 {
 	struct tapir_endpoint local = {.port = ECHO_PORT};
@@ -411,6 +431,7 @@ Suite *suite(void)
 	tcase_add_test(c, a_regular_file_is_always_ready);
 	tcase_add_test(c, a_signal_handler_may_stop_the_loop);
 	tcase_add_test(c, a_stop_before_the_run_ends_it_at_once);
+	tcase_add_test(c, a_loop_that_polls_does_not_sleep);
 	tcase_add_test(c, sockets_without_handlers_are_reported_ready);
 	suite_add_tcase(s, c);
 	return s;

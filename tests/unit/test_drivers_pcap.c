@@ -2,6 +2,7 @@
  * driver reads was written with libpcap itself; and a replay into a stack, in virtual time, is answered into a file. */
 #include <check.h>
 #include <pcap/pcap.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -105,7 +106,7 @@ static void open_captured(bool ip_only)
 
 	driver_open_pair(ends, 1500, (struct tapir_offload_caps){.csum = true, .tso4 = true}, ip_only);
 	far = ends[1];
-	captured = driver_wrap_capture(ends[0], out_path, EPOCH);
+	captured = driver_wrap_capture(ends[0], &(struct capture_options){.path = out_path, .epoch_us = EPOCH});
 	ck_assert_msg(captured != NULL, "%s", driver_error());
 }
 
@@ -216,7 +217,7 @@ START_TEST(a_file_that_cannot_be_written_is_said_and_leaves_the_driver_alone)
 	struct driver *ends[2];
 
 	driver_open_pair(ends, 1500, (struct tapir_offload_caps){.csum = false}, false);
-	ck_assert_ptr_null(driver_wrap_capture(ends[0], "/nowhere/at/all.pcap", 0));
+	ck_assert_ptr_null(driver_wrap_capture(ends[0], &(struct capture_options){.path = "/nowhere/at/all.pcap"}));
 	ck_assert_ptr_nonnull(strstr(driver_error(), "/nowhere/at/all.pcap"));
 	ck_assert_int_eq(send_frame(ends[0], 1, 60, START), 0);
 	driver_close(ends[0]);
@@ -379,6 +380,154 @@ START_TEST(a_file_cut_in_the_middle_of_a_frame_plays_up_to_there_and_says_so_onc
 }
 END_TEST
 
+/* ---- files that others have written, or damaged ---- */
+
+static void write_bytes(const void *bytes, size_t n)
+{
+	FILE *file = fopen(in_path, "w");
+
+	ck_assert_ptr_nonnull(file);
+	ck_assert_uint_eq(fwrite(bytes, 1, n, file), n);
+	fclose(file);
+}
+
+static void put32(uint8_t *p, uint32_t v, bool big)
+{
+	for (int i = 0; i < 4; i++)
+		p[i] = (uint8_t)(v >> 8 * (big ? 3 - i : i));
+}
+
+/* A pcap file with one frame of 60 bytes, in either byte order, with micro- or nanoseconds; returns its length. */
+static size_t make_pcap(uint8_t bytes[200], bool big, bool ns, uint32_t claimed)
+{
+	const uint32_t words[] = {ns ? 0xa1b23c4d : 0xa1b2c3d4, 0, 0, 0, 65535, 1, 1700000000, ns ? 5000 : 5, claimed, claimed};
+
+	memset(bytes, 0, 200);
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+		put32(bytes + 4 * i, words[i], big);
+	bytes[big ? 5 : 4] = 2;
+	bytes[big ? 7 : 6] = 4;
+	bytes[40] = 77;
+	return 100;
+}
+
+START_TEST(either_byte_order_and_either_precision_is_read)
+{
+	for (int how = 0; how < 4; how++) {
+		uint8_t bytes[200];
+		struct tapir_frame f;
+		struct driver *d;
+
+		write_bytes(bytes, make_pcap(bytes, how & 1, how & 2, 60));
+		d = open_replay();
+		ck_assert_int_eq(recv_frame(d, &f, START), 1);
+		ck_assert_uint_eq(f.len, 60);
+		ck_assert_uint_eq(f.data[0], 77);
+		ck_assert_int_eq(send_frame(d, 7, 60, START), 0);
+		driver_close(d);
+		{
+			struct row row;
+
+			ck_assert_int_eq(read_file(out_path, DLT_EN10MB, &row, 1), 1);
+			ck_assert_uint_eq(row.at_us, 1700000000000005u);
+		}
+	}
+}
+END_TEST
+
+START_TEST(a_frame_that_claims_to_be_huge_is_a_sentence)
+{
+	static const uint32_t claims[] = {61, 70000, 0x7fffffff, 0xffffffff};
+
+	for (size_t i = 0; i < sizeof claims / sizeof claims[0]; i++) {
+		uint8_t bytes[200];
+		struct tapir_frame f;
+		struct driver *d;
+
+		write_bytes(bytes, make_pcap(bytes, false, false, claims[i]));
+		d = open_replay();
+		ck_assert_int_eq(recv_frame(d, &f, START), TAPIR_EIO);
+		ck_assert_ptr_nonnull(strstr(driver_error(), "damaged"));
+		driver_close(d);
+	}
+}
+END_TEST
+
+START_TEST(a_file_cut_anywhere_is_refused_or_ends_with_a_sentence)
+{
+	uint8_t bytes[200];
+	size_t n = make_pcap(bytes, false, true, 60);
+
+	for (size_t cut = 0; cut < n; cut++) {
+		struct tapir_frame f;
+		struct driver *d;
+
+		write_bytes(bytes, cut);
+		d = driver_open_pcap_file(in_path, NULL, START);
+		ck_assert_msg((d != NULL) == (cut >= 24), "cut at %zu", cut);
+		if (d == NULL) {
+			ck_assert_ptr_nonnull(strstr(driver_error(), "cannot be read"));
+			continue;
+		}
+		ck_assert_int_eq(recv_frame(d, &f, START), cut == 24 ? 0 : TAPIR_EIO);
+		driver_close(d);
+	}
+}
+END_TEST
+
+START_TEST(what_is_no_capture_is_refused)
+{
+	static const char *const texts[] = {"", "x", "#!/bin/sh\nexit 0\n# and so on, long enough for a header\n"};
+
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+		write_bytes(texts[i], strlen(texts[i]));
+		ck_assert_ptr_null(driver_open_pcap_file(in_path, NULL, START));
+		ck_assert_ptr_nonnull(strstr(driver_error(), "cannot be read"));
+	}
+	ck_assert_ptr_null(driver_open_pcap_file("/tmp", NULL, START));
+}
+END_TEST
+
+/* A pcapng file may count in seconds, with 64 bits of them: the clock does not wrap, and the file ends. */
+START_TEST(a_time_beyond_the_clock_does_not_turn_it_back)
+{
+	static const uint8_t header[] = {
+		0x0a, 0x0d, 0x0d, 0x0a, 28, 0, 0, 0, 0x4d, 0x3c, 0x2b, 0x1a, 1, 0, 0, 0,
+		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 28, 0, 0, 0,
+		1, 0, 0, 0, 32, 0, 0, 0, 1, 0, 0, 0, 0, 0, 4, 0, 9, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 32, 0, 0, 0,
+	};
+	static const uint32_t upper[] = {0, 1, 0xffffffff, 0x7fffffff, 0};
+	uint8_t bytes[600];
+	size_t n = sizeof header;
+	usec_t before_us = START;
+	struct tapir_frame f;
+	struct driver *d;
+
+	memcpy(bytes, header, n);
+	for (size_t i = 0; i < 5; i++) {
+		const uint32_t words[] = {6, 92, 0, upper[i], 1700000000, 60, 60};
+
+		memset(bytes + n, 0, 92);
+		for (size_t w = 0; w < 7; w++)
+			put32(bytes + n + 4 * w, words[w], false);
+		put32(bytes + n + 88, 92, false);
+		n += 92;
+	}
+	write_bytes(bytes, n);
+	d = open_replay();
+	for (int i = 0; i < 5; i++) {
+		usec_t due_us = driver_deadline(d);
+
+		ck_assert_uint_ge(due_us, before_us);
+		ck_assert_uint_lt(due_us, USEC_NEVER);
+		ck_assert_int_eq(recv_frame(d, &f, due_us), 1);
+		before_us = due_us;
+	}
+	ck_assert_uint_eq(driver_deadline(d), USEC_NEVER);
+	driver_close(d);
+}
+END_TEST
+
 /* ---- a replay into a stack ---- */
 
 static uint16_t sum_of(const uint8_t *p, size_t n)
@@ -476,6 +625,11 @@ Suite *suite(void)
 	tcase_add_test(c, a_frame_can_be_read_20_ms_later_while_the_capture_goes_on);
 	tcase_add_test(c, a_frame_that_was_refused_is_not_in_the_file);
 	tcase_add_test(c, a_file_that_cannot_be_written_is_said_and_leaves_the_driver_alone);
+	tcase_add_test(c, either_byte_order_and_either_precision_is_read);
+	tcase_add_test(c, a_frame_that_claims_to_be_huge_is_a_sentence);
+	tcase_add_test(c, a_file_cut_anywhere_is_refused_or_ends_with_a_sentence);
+	tcase_add_test(c, what_is_no_capture_is_refused);
+	tcase_add_test(c, a_time_beyond_the_clock_does_not_turn_it_back);
 	tcase_add_test(c, frames_are_due_at_their_distance_from_the_first);
 	tcase_add_test(c, a_clock_that_was_set_back_does_not_turn_time_back);
 	tcase_add_test(c, answers_are_written_on_the_clock_of_the_file);

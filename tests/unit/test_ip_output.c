@@ -140,6 +140,21 @@ START_TEST(successive_datagrams_have_different_identifications)
 }
 END_TEST
 
+/* RFC 6864 4.1 */
+START_TEST(a_datagram_that_must_not_be_fragmented_has_no_identification)
+{
+	const struct tapir_endpoint peer = {NEIGHBOUR_IP, 80};
+	tapir_sd sd = tapir_socket(t, TAPIR_SOCK_STREAM);
+	struct said s;
+
+	ck_assert_result(tapir_connect(t, sd, &peer), TAPIR_EINPROGRESS);
+	host_says_ip(&s, IP_PROTO_TCP);
+	ck_assert(s.ip.df);
+	ck_assert_uint_eq(s.ip.id, 0);
+	tapir_close(t, sd);
+}
+END_TEST
+
 START_TEST(ttl_and_tos_are_the_sockets)
 {
 	tapir_sd sd = udp_socket();
@@ -444,6 +459,7 @@ Suite *suite(void)
 	tcase_add_test(f, the_last_fragment_may_fill_the_mtu_even_if_that_is_no_multiple_of_eight);
 	tcase_add_test(f, fragments_of_one_datagram_leave_before_the_next_datagram);
 	tcase_add_test(f, successive_datagrams_have_different_identifications);
+	tcase_add_test(f, a_datagram_that_must_not_be_fragmented_has_no_identification);
 	tcase_add_test(f, ttl_and_tos_are_the_sockets);
 	tcase_add_test(r, the_longest_prefix_wins);
 	tcase_add_test(r, without_a_default_route_far_hosts_are_unreachable);
