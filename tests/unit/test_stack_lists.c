@@ -215,6 +215,21 @@ START_TEST(half_open_connections_that_end_without_an_answer_are_failed_attempts)
 }
 END_TEST
 
+START_TEST(a_half_open_connection_that_gives_way_is_a_failed_attempt)
+{
+	struct peer p, other;
+
+	peer_config()->max_half_open = 1;
+	peer_config()->syn_cookies = 0;
+	p = syn_received(_i);
+	other = another_peer(&p, 1001);
+	peer_sends(&other, "S 0:0(0)");
+	peer_ignores_all(&other);
+	ck_assert_uint_eq(row_in(p.t, TAPIR_TCP_SYN_RCVD).info.peer.port, 1001);
+	ck_assert_uint_eq(stats_of(&p).tcp_attempt_fails, 1);
+}
+END_TEST
+
 /* However large the tables, and however little is in them. */
 START_TEST(one_call_looks_at_so_many_places_only)
 {
@@ -419,6 +434,7 @@ Suite *suite(void)
 		what_the_program_has_closed_is_an_orphan, pieces_of_any_size_make_the_whole_list_once,
 		a_half_open_connection_and_one_in_time_wait_without_a_program_are_brief,
 		half_open_connections_that_end_without_an_answer_are_failed_attempts,
+		a_half_open_connection_that_gives_way_is_a_failed_attempt,
 		one_call_looks_at_so_many_places_only, udp_sockets_with_a_port_are_listed_with_what_waits_in_them,
 		routes_are_listed_as_networks, a_path_mtu_is_listed_until_it_is_forgotten, a_search_joins_what_was_reported,
 		frames_are_counted_with_their_bytes, opens_are_counted_by_who_began,
