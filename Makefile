@@ -13,6 +13,8 @@ CFLAGS   := -std=c11 $(OPT) $(WARNINGS) $(EXTRA_CFLAGS)
 # The stack is pure C11. What makes system calls sees the system.
 SYSTEM   := -D_GNU_SOURCE -I. -Istack -Idrivers
 LDLIBS   := -lpcap -lpthread -lm
+# For what is in libapps.a.
+APPLIBS  := -ljansson
 # Asked for when a test is linked, because scripts/deps may only just have installed it.
 CHECK     = $$(pkg-config --libs check)
 
@@ -72,13 +74,13 @@ $(B)/%.a:
 
 $(B)/tapir: $(B)/obj/apps/tapir.o $(B)/libapps.a $(LIBS)
 	@$(SAY)
-	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(APPLIBS) $(LDLIBS)
 $(B)/example_%: $(B)/obj/apps/example_%.o $(LIBS)
 	@$(SAY)
 	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(LDLIBS)
 $(B)/tests/%: $(B)/obj/tests/%.o $(B)/obj/tests/support/runner.o $(B)/libdrill.a $(B)/libsupport.a $(B)/libapps.a $(LIBS)
 	@$(SAY)
-	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(CHECK) $(LDLIBS)
+	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(CHECK) $(APPLIBS) $(LDLIBS)
 $(B)/sim: $(B)/obj/tests/sim/net.o $(B)/libsupport.a $(B)/libapps.a $(LIBS)
 	@$(SAY)
 	$(Q)$(CC) $(CFLAGS) -o $@ $^ $(CHECK) $(LDLIBS)

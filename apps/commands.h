@@ -9,6 +9,7 @@ int serve_main(int argc, char **argv);
 int ping_main(int argc, char **argv);
 int nc_main(int argc, char **argv);
 int lab_main(int argc, char **argv);
+int stat_main(int argc, char **argv);
 int ladder_main(int argc, char **argv);
 int extcap_main(int argc, char **argv);
 int doctor_main(int argc, char **argv);

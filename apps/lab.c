@@ -14,13 +14,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "commands.h"
 #include "netif.h"
+#include "places.h"
 #include "private.h"
 #include "serve.h"
 
@@ -31,7 +31,7 @@ static const char about[] =
 	"discard 9, daytime 13 and chargen 19, and every frame is captured. Then you are in a shell there, or COMMAND runs\n"
 	"there, and the exit code is its own. Nothing of it is seen outside, and all of it is gone at the end, but for the\n"
 	"capture, whose name is in $TAPIR_CAPTURE; the stack's address is in $TAPIR_ADDR. Root is not needed where users may\n"
-	"have namespaces (tapir doctor says whether).\n";
+	"have namespaces (tapir doctor says whether). tapir stat, there and outside, shows what the stack is doing.\n";
 
 static const char examples[] =
 	"  tapir lab                                  a shell; there:  ping 10.0.0.2;  nc -N 10.0.0.2 7;  exit\n"
@@ -56,21 +56,13 @@ static bool complain(const char *what, const char *why)
 
 /* --- the capture's name --- */
 
-/* A directory that is ours alone, since /tmp is everybody's. */
-static bool own_directory(const char *path)
-{
-	struct stat st;
-	mkdir(path, 0700);
-	return lstat(path, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid() && !(st.st_mode & 022);
-}
-
 /* The first of lab.pcapng, lab-2.pcapng ... that no other lab is writing. */
 static bool default_capture(struct lab *l)
 {
 	const char *tmp = getenv("TMPDIR");
 	char dir[PATH_MAX / 2], number[16] = "";
 	snprintf(dir, sizeof dir, "%s/tapir-%u", tmp && *tmp == '/' ? tmp : "/tmp", geteuid());
-	if (!own_directory(dir))
+	if (!place_make(dir))
 		return complain(dir, "this is where the capture goes, and it cannot be a directory of yours alone: remove it, "
 				"or choose a file with --capture.");
 	for (int i = 1; i <= CAPTURES_MAX; i++) {
@@ -156,6 +148,7 @@ static void say_hello(const struct lab *l)
 	       "  ping %s\n"
 	       "  nc -N %s 7                 echo; 9 discard, 13 daytime, 19 chargen%s%s\n"
 	       "  tcpdump -n -i %s\n"
+	       "  tapir stat --watch             the stack's connections; also from outside\n"
 	       "  tapir ladder $TAPIR_CAPTURE\n"
 	       "  exit                           and everything is gone but the capture, %s\n",
 	       theirs, o->tap, ours, ours, ours, l->serve.services.upper_port ? ", upper" : "",

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "netif.h"
+#include "stat_server.h"
 #include "station.h"
 
 static bool complain(const struct station *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -235,6 +236,9 @@ bool station_open(struct station *s, const char *command, const struct options *
 		return complain(s, "%s", loop_error());
 	s->stack = loop_stack(s->loop);
 	loop_busy_poll(s->loop, o->busy_poll);
+	s->stat = stat_server_open(s->loop, command, o->tap);
+	if (!s->stat)
+		complain(s, "note: tapir stat will not find this stack: its socket cannot be made: %s.", strerror(errno));
 	return watch_signals(s);
 }
 
@@ -253,6 +257,7 @@ bool station_ready(struct station *s)
 
 void station_close(struct station *s)
 {
+	stat_server_close(s->stat);
 	if (s->loop)
 		loop_close(s->loop);
 	if (s->trace)

@@ -9,11 +9,14 @@
 #include "options.h"
 #include "recording.h"
 
+struct stat_server;
+
 struct station {
 	struct loop *loop;
 	struct tapir *stack;
 	const char *command;		/* whose sentences these are: "serve" */
 	const struct options *options;
+	struct stat_server *stat;	/* for `tapir stat`; NULL: nobody can look, which was said */
 	FILE *trace;			/* NULL: standard error, or no trace */
 	uint64_t seed;			/* of the faults, and of the stack */
 	struct driver *capture;		/* NULL: there is none */

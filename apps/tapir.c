@@ -9,6 +9,7 @@ static const struct command { const char *name; int (*main)(int argc, char **arg
 	{ "serve", serve_main, "the stack on a TAP with echo, discard, daytime and chargen" },
 	{ "ping", ping_main, "sends ICMP echo requests from a stack of its own" },
 	{ "nc", nc_main, "a TCP or UDP connection from standard input and output, or waits for one" },
+	{ "stat", stat_main, "what a running stack is doing: connections, counters, ARP, routes, timers, memory" },
 	{ "ladder", ladder_main, "draws the connections in a capture file, with the states of both sides" },
 	{ "extcap", extcap_main, "for Wireshark to call: puts the stack into its list of interfaces" },
 	{ "doctor", doctor_main, "says what on this machine stands in the way, and the cure" },

@@ -88,6 +88,8 @@ enum tapir_verdict tapir_input(struct tapir *t, struct tapir_frame *frame)
 	uint32_t len = frame->len;
 	enum tapir_verdict v = t->cfg.ip_only ? ip_input(t, &frame, false) : eth_input(t, &frame);
 
+	t->stats.frames_in++;
+	t->stats.bytes_in += len;
 	verdict_arrived(t, v, len);
 	frame_put(&t->frames, frame);
 	sockets_wake(t);
@@ -112,8 +114,11 @@ int tapir_output(struct tapir *t, struct tapir_out *out)
 	t->pinned = NULL;
 	ip_loopback(t);
 	one = next_frame(t, out);
-	if (one)
+	if (one) {
 		out_finish(out, &t->cfg.offload);
+		t->stats.frames_out++;
+		t->stats.bytes_out += out->len;
+	}
 	if (sockets_wake(t))
 		t->sockets->output_woke = true;
 	return one;
@@ -145,6 +150,8 @@ uint64_t tapir_count(const struct tapir *t, enum tapir_verdict v)
 {
 	return v < TAPIR_VERDICT_COUNT ? t->counts[v] : 0;
 }
+
+void tapir_stats(const struct tapir *t, struct tapir_stats *stats) { *stats = t->stats; }
 
 void tapir_usage(const struct tapir *t, struct tapir_usage *usage)
 {

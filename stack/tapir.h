@@ -460,8 +460,35 @@ struct tapir_arp_entry { struct tapir_addr addr; uint8_t mac[6]; bool reachable;
 /* Copies up to max rows of the ARP cache to rows; returns how many there are. */
 uint32_t tapir_arp_list(const struct tapir *t, struct tapir_arp_entry *rows, uint32_t max);
 
+/* What has happened since tapir_init; what became of frames, tapir_count says. A frame is what the driver gave or was given,
+ * with segmentation offload maybe many on the wire; segments are counted as there. The opens and fails are RFC 4022 3's. */
+struct tapir_stats {
+	uint64_t frames_in, bytes_in, frames_out, bytes_out;
+	uint64_t tcp_active_opens, tcp_passive_opens;	/* CLOSED > SYN-SENT; LISTEN > SYN-RECEIVED */
+	uint64_t tcp_attempt_fails, tcp_estab_resets;	/* > CLOSED from SYN-SENT, SYN-RECEIVED; from ESTABLISHED, CLOSE-WAIT */
+	uint64_t tcp_segs_in, tcp_segs_out;		/* in: well-formed ones, for whatever port */
+	uint64_t tcp_retrans, tcp_timeouts, tcp_rsts_out;	/* timeouts: of the retransmission timer */
+	uint64_t udp_in, udp_out;			/* datagrams to and from sockets */
+};
+void tapir_stats(const struct tapir *t, struct tapir_stats *stats);
+
 /* Adds a route: longest prefix wins. gateway any: directly connected. TAPIR_ENOMEM after 16. */
 int tapir_route_add(struct tapir *t, struct tapir_addr net, uint8_t prefix_len, struct tapir_addr gateway);
+
+struct tapir_route { struct tapir_addr net, gateway; uint8_t prefix_len; };	/* gateway any: directly connected */
+/* Copies up to max routes to rows; returns how many there are, at most 18. */
+uint32_t tapir_route_list(const struct tapir *t, struct tapir_route *rows, uint32_t max);
+
+/* What is known of the way to one host: what routers have reported (RFC 1191 3), and what segments have found out (RFC 4821 7) */
+struct tapir_path {
+	struct tapir_addr host;
+	uint16_t mtu;			/* of full segments now, as far as the path bounds them */
+	uint16_t reported;		/* 0: nothing was, or it is forgotten ... */
+	usec_t left_us;			/* ... which it will be after this time */
+	uint16_t low, high, probe;	/* the search as in tapir_event: 0, 0: none; high UINT16_MAX: unlimited */
+};
+/* Copies up to max paths to rows; returns how many there are, at most 128. */
+uint32_t tapir_path_list(const struct tapir *t, struct tapir_path *rows, uint32_t max);
 
 /* Sends one ICMP echo request (RFC 792) with the payload copied. Answers come to tapir_echo_recv by id. */
 int tapir_echo_send(struct tapir *t, struct tapir_addr to, uint16_t id, uint16_t seq, struct span payload);
@@ -602,6 +629,31 @@ struct tapir_tcp_info {			/* STATUS (RFC 9293 3.10.6); the names of Linux' tcp_i
 	uint32_t received_ce;		/* segments with text that were marked CE (RFC 3168 6.1.3) */
 };
 int tapir_tcp_info(struct tapir *t, tapir_sd sd, struct tapir_tcp_info *info);
+
+/* What may be many is listed in pieces, so that no call takes longer because there is more. A cursor begins as zeros; each call
+ * copies up to max rows and says how many, which may be 0 before the end; cursor.done: there are no more. Each row is true at
+ * its moment; what opens, ends or is accepted between two calls may be missing, or be there twice. */
+struct tapir_cursor { uint32_t at; bool done; };
+
+struct tapir_tcp_row {			/* a listener, or a connection in any state but CLOSED, whoever holds it */
+	struct tapir_tcp_info info;
+	uint32_t recv_q, send_q;	/* bytes received and not read; not acknowledged or not sent yet, SYN and FIN among them.
+					 * LISTEN: connections that wait for accept(), and how many may (both as ss) */
+	uint32_t sndbuf, rcvbuf;
+	bool orphan;			/* the program has closed it */
+	bool brief;			/* half open, or in TIME-WAIT without a program: of info only state, endpoints, rto_us and
+					 * retransmissions are known, the rest is zero */
+	usec_t due_us[TAPIR_TIMER_COUNT];	/* when each timer fires; USEC_NEVER: it is not armed */
+};
+uint32_t tapir_tcp_list(struct tapir *t, struct tapir_cursor *cursor, struct tapir_tcp_row *rows, uint32_t max);
+
+struct tapir_udp_row {			/* a datagram socket with a port */
+	struct tapir_endpoint local, peer;	/* peer.port 0: none */
+	uint32_t recv_q, datagrams;	/* bytes of storage that waiting datagrams take, of rcvbuf; how many they are */
+	uint32_t rcvbuf;
+	uint32_t drops;			/* datagrams that found the queue full */
+};
+uint32_t tapir_udp_list(const struct tapir *t, struct tapir_cursor *cursor, struct tapir_udp_row *rows, uint32_t max);
 
 enum tapir_ready {			/* readiness, the meaning of poll(2) */
 	TAPIR_POLLIN = 1,		/* recv or accept would not say EAGAIN */

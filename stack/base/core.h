@@ -17,6 +17,7 @@ struct tapir {
 	struct siphash_key key;			/* secret of this instance */
 	struct rng rng;
 	uint64_t counts[TAPIR_VERDICT_COUNT];
+	struct tapir_stats stats;
 	struct tapir_frame *pinned;		/* the last tapir_out borrows its bytes: freed at the next output */
 
 	struct arp *arp;			/* link/link.h */

@@ -65,6 +65,8 @@ bool ip_is_broadcast(const struct tapir *t, const struct tapir_addr *a);	/* 255.
 bool ip_is_multicast(const struct tapir_addr *a);
 /* A transport believes this report (RFC 1191 3, RFC 5927 7): what it has sent was quoted. */
 void ip_learn_pmtu(struct tapir *t, const struct tapir_addr *dst, uint16_t mtu);
+/* The learned path MTUs, up to max rows of them; returns how many there are. */
+uint32_t ip_path_list(const struct tapir *t, struct tapir_path *rows, uint32_t max);
 /* The transport has sent to dst again and again without an answer: the way there is suspect (RFC 9293 3.8.3 MUST-20). */
 void ip_doubt(struct tapir *t, const struct tapir_addr *dst);
 

@@ -31,6 +31,22 @@ int tapir_route_add(struct tapir *t, struct tapir_addr net, uint8_t prefix_len, 
 	return 0;
 }
 
+uint32_t tapir_route_list(const struct tapir *t, struct tapir_route *rows, uint32_t max)
+{
+	uint32_t n;
+
+	for (n = 0; n < t->ip->route_count; n++) {
+		const struct route *r = &t->ip->routes[n];
+		uint32_t net = bits(&r->net) & mask(r->prefix_len);
+
+		if (n < max)
+			rows[n] = (struct tapir_route){.net = tapir_ipv4((uint8_t)(net >> 24), (uint8_t)(net >> 16),
+									 (uint8_t)(net >> 8), (uint8_t)net),
+						       .gateway = r->gateway, .prefix_len = r->prefix_len};
+	}
+	return n;
+}
+
 bool ip_is_local(const struct tapir *t, const struct tapir_addr *a)
 {
 	return tapir_addr_equal(a, &t->cfg.addr) || (tapir_addr_is_ipv4(a) && a->b[12] == 127);
@@ -118,6 +134,21 @@ void ip_learn_pmtu(struct tapir *t, const struct tapir_addr *dst, uint16_t mtu)
 	if (!p)
 		p = path_take(t->ip);
 	*p = (struct path){.dst = *dst, .mtu = mtu, .until_us = t->now_us + t->cfg.pmtu_timeout_us};
+}
+
+uint32_t ip_path_list(const struct tapir *t, struct tapir_path *rows, uint32_t max)
+{
+	uint32_t n = 0;
+
+	for (const struct path *p = t->ip->paths; p < t->ip->paths + IP_PATHS; p++) {
+		if (!p->mtu || p->until_us <= t->now_us)
+			continue;
+		if (n < max)
+			rows[n] = (struct tapir_path){.host = p->dst, .mtu = p->mtu, .reported = p->mtu,
+						      .left_us = p->until_us - t->now_us};
+		n++;
+	}
+	return n;
 }
 
 /* ---- lookup ---------------------------------------------------------------------------------------------------- */

@@ -79,7 +79,7 @@ static enum tapir_verdict arrives_syn_sent(struct tapir *t, struct tcp_conn *c, 
 static enum tapir_verdict segment_arrives(struct tapir *t, struct tcp_conn *c, struct tcp_arrival *a)
 {
 	c->last_in_us = t->now_us;
-	tcp_count_in(c, a);
+	c->segs_in += tcp_segments(a);
 	c->rtt.keepalives = 0;		/* any segment answers a probe (RFC 9293 3.8.4) */
 	tcp_say_segment(t, c, &a->seg, TAPIR_EV_SEGMENT_IN, "RFC 9293 3.10.7");
 	if (c->state == TCP_SYN_SENT)
@@ -101,6 +101,7 @@ enum tapir_verdict tcp_input(struct tapir *t, const struct ip_packet *pkt)
 	v = tcp_parse(pkt->payload, &pkt->src, &pkt->dst, pkt->checked, &a.seg);
 	if (v != ACCEPT)
 		return v;
+	t->stats.tcp_segs_in += tcp_segments(&a);
 	local = (struct tapir_endpoint){pkt->dst, a.seg.dst_port};
 	peer = (struct tapir_endpoint){pkt->src, a.seg.src_port};
 	c = tcp_demux(t, &local, &peer);

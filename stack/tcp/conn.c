@@ -12,7 +12,7 @@
 /* Out-of-order pieces each pin at least one small frame, so more of them than half the frames cannot be of use. */
 static uint32_t piece_count(const struct tapir_config *cfg) { return cfg->small_frames / 2 + 1; }
 
-static uint32_t slot_count(const struct tapir_config *cfg) { return cfg->max_conns + SPARE; }
+uint32_t tcp_slot_count(const struct tapir_config *cfg) { return cfg->max_conns + SPARE; }
 
 static uint32_t bucket_count(const struct tapir_config *cfg)
 {
@@ -28,7 +28,7 @@ static uint32_t bucket_count(const struct tapir_config *cfg)
 static void carve_all(const struct tapir_config *cfg, uintptr_t *at, void *parts[PARTS])
 {
 	parts[0] = carve(at, sizeof(struct tcp));
-	parts[1] = carve(at, sizeof(struct tcp_conn) * slot_count(cfg));
+	parts[1] = carve(at, sizeof(struct tcp_conn) * tcp_slot_count(cfg));
 	parts[2] = carve(at, sizeof(struct tcp_conn *) * bucket_count(cfg));
 	parts[3] = carve(at, tcp_reass_size(piece_count(cfg)));
 	parts[4] = carve(at, tcp_senders_size(cfg));
@@ -57,8 +57,8 @@ void tcp_init(struct tapir *t, void *mem)
 	t->tcp = parts[0];
 	memset(t->tcp, 0, sizeof *t->tcp);
 	t->tcp->slots = parts[1];
-	memset(t->tcp->slots, 0, sizeof(struct tcp_conn) * slot_count(&t->cfg));
-	for (uint32_t i = slot_count(&t->cfg); i-- > 0;) {
+	memset(t->tcp->slots, 0, sizeof(struct tcp_conn) * tcp_slot_count(&t->cfg));
+	for (uint32_t i = tcp_slot_count(&t->cfg); i-- > 0;) {
 		t->tcp->slots[i].hash_next = t->tcp->free;
 		t->tcp->free = &t->tcp->slots[i];
 	}
@@ -176,11 +176,25 @@ static void leave_state(struct tapir *t, struct tcp_conn *c, enum tcp_state to)
 	tcp_queue_remove(c);
 }
 
+/* RFC 4022 3: tcpActiveOpens, tcpPassiveOpens, tcpAttemptFails, tcpEstabResets. */
+void tcp_count_arrow(struct tapir *t, enum tcp_state from, enum tcp_state to)
+{
+	struct tapir_stats *s = &t->stats;
+
+	s->tcp_active_opens += to == TCP_SYN_SENT;
+	s->tcp_passive_opens += from == TCP_LISTEN && to == TCP_SYN_RCVD;
+	if (to != TCP_CLOSED)
+		return;
+	s->tcp_attempt_fails += from == TCP_SYN_SENT || from == TCP_SYN_RCVD;
+	s->tcp_estab_resets += from == TCP_ESTABLISHED || from == TCP_CLOSE_WAIT;
+}
+
 void tcp_set_state(struct tapir *t, struct tcp_conn *c, enum tcp_state to, const char *why)
 {
 	enum tcp_state from = c->state;
 
 	assert(tcp_arrow_is_legal(from, to));
+	tcp_count_arrow(t, from, to);
 	leave_state(t, c, to);
 	c->state = to;
 	if (to == TCP_TIME_WAIT)

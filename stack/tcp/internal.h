@@ -69,6 +69,9 @@ struct tcp_conn *tcp_mini_unfold(struct tapir *t, struct tcp_mini *m);	/* NULL: 
 void tcp_mini_drop(struct tapir *t, struct tcp_mini *m);	/* gives way, in silence */
 void tcp_minis_abort(struct tapir *t, const struct tapir_endpoint *bound);	/* resets what is half open there */
 void tcp_mini_fire(struct tapir *t, struct timer *timer);
+/* For who looks: places that were ever taken, and what is in the i-th; false: nothing that is folded. */
+uint32_t tcp_mini_places(const struct tapir *t);
+bool tcp_mini_row(struct tapir *t, uint32_t i, struct tapir_tcp_row *row);
 uint32_t tcp_minis_check(const struct tapir *t);	/* asserts their invariants: how many are folded in TIME-WAIT */
 
 /* --- conn.c: lifetime. A connection that reaches CLOSED without an owner goes back to the pool at once; its memory is not
@@ -81,6 +84,8 @@ struct tcp_conn *tcp_conn_borrow(struct tapir *t, enum tcp_state state);	/* of t
 void tcp_conn_fold(struct tapir *t, struct tcp_conn *c);	/* and back: its state lives on elsewhere, so nobody is told */
 void tcp_conn_init(struct tapir *t, struct tcp_conn *c, enum tcp_state state);
 void tcp_set_state(struct tapir *t, struct tcp_conn *c, enum tcp_state to, const char *why);
+void tcp_count_arrow(struct tapir *t, enum tcp_state from, enum tcp_state to);
+uint32_t tcp_slot_count(const struct tapir_config *cfg);	/* places of the pool */
 /* Enters CLOSED, flushes, tells the owner. */
 void tcp_conn_end(struct tapir *t, struct tcp_conn *c, int error, const char *why);
 void tcp_queue_push(struct tcp_queue *q, struct tcp_conn *c);
@@ -341,9 +346,9 @@ usec_t tcp_override_us(const struct tapir *t, const struct tcp_conn *c);	/* how 
 void tcp_cork_on_sent(struct tcp_conn *c);				/* SND.NXT has moved */
 
 /* --- status.c --- */
-void tcp_count_in(struct tcp_conn *c, const struct tcp_arrival *a);
-/* What leaves, before SND.MAX moves; segment: the text that a driver puts in each, if it cuts it up. */
-void tcp_count_out(struct tcp_conn *c, seq_t at, uint32_t text, uint32_t segment);
+uint32_t tcp_segments(const struct tcp_arrival *a);		/* as on the wire */
+/* What leaves, before SND.MAX moves; segment: the text that a driver puts in each, if it cuts it up. How many segments. */
+uint32_t tcp_count_out(struct tcp_conn *c, seq_t at, uint32_t text, uint32_t segment);
 bool tcp_wraps(seq_t began, seq_t from, seq_t to);	/* moving from - to passes the number that it began with */
 
 /* --- reset.c --- */

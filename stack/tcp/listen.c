@@ -88,7 +88,7 @@ void tcp_take_syn(struct tapir *t, struct tcp_conn *c, struct tcp_listener *l, c
 	c->ts.offset = tcp_ts_offset(t, &c->local, &c->peer);
 	tcp_set_shift(t, c);
 	tcp_take_syn_options(t, c, &a->seg);
-	tcp_count_in(c, a);
+	c->segs_in += tcp_segments(a);
 }
 
 /* RFC 4987 3.6: what finds the SYN queue full goes without a place in it. But a SYN that ended a TIME-WAIT needs an ISS above

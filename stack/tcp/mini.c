@@ -46,7 +46,7 @@ void tcp_minis_init(struct tapir *t, void *mem)
 {
 	uintptr_t at = (uintptr_t)mem;
 
-	t->tcp->minis.fresh = carve(&at, sizeof(struct tcp_mini) * mini_count(&t->cfg));
+	t->tcp->minis.all = t->tcp->minis.fresh = carve(&at, sizeof(struct tcp_mini) * mini_count(&t->cfg));
 	t->tcp->minis.buckets = carve(&at, sizeof(struct tcp_mini *) * bucket_count(&t->cfg));
 	t->tcp->minis.mask = bucket_count(&t->cfg) - 1;
 	memset(t->tcp->minis.buckets, 0, sizeof(struct tcp_mini *) * bucket_count(&t->cfg));
@@ -104,6 +104,7 @@ static void put(struct tapir *t, struct tcp_mini *m)
 	*(m->next ? &m->next->prev : &q->tail) = m->prev;
 	q->count--;
 	wheel_disarm(&t->wheel, &m->timer);
+	m->unfolded = false;
 	m->hash_next = t->tcp->minis.free;
 	t->tcp->minis.free = m;
 }
@@ -319,6 +320,7 @@ static void tell_end(struct tapir *t, const struct tcp_mini *m, enum end how)
 		tcp_reset_conn(t, &c, c.snd.max);
 	c.state = TCP_CLOSED;
 	tcp_say_state(t, &c, state_of(m), why_ended[how]);
+	tcp_count_arrow(t, state_of(m), TCP_CLOSED);
 	tcp_tuning_put(t, c.tuning);
 }
 
@@ -373,6 +375,31 @@ void tcp_mini_fire(struct tapir *t, struct timer *timer)
 	}
 	m->retrans = at_most_255(m->retrans + 1u);	/* as if it had been sent again, and lost */
 	wheel_arm(&t->wheel, &m->timer, t->now_us + rto_of(t, m));
+}
+
+/* --- for who looks ---------------------------------------------------------------------------------------------- */
+
+uint32_t tcp_mini_places(const struct tapir *t) { return (uint32_t)(t->tcp->minis.fresh - t->tcp->minis.all); }
+
+bool tcp_mini_row(struct tapir *t, uint32_t i, struct tapir_tcp_row *row)
+{
+	const struct tcp_mini *m = &t->tcp->minis.all[i];
+
+	if (!timer_armed(&m->timer))		/* free, or unfolded, and then a place in the pool says more */
+		return false;
+	*row = (struct tapir_tcp_row){.brief = true, .orphan = m->waits, .send_q = m->waits ? 0 : 1};
+	row->info.state = (enum tapir_tcp_state)state_of(m);
+	row->info.local = m->local;
+	row->info.peer = m->peer;
+	for (int n = 0; n < TAPIR_TIMER_COUNT; n++)
+		row->due_us[n] = USEC_NEVER;
+	row->due_us[m->waits ? TAPIR_TIMER_2MSL : TAPIR_TIMER_RTO] = m->timer.due_us;
+	if (m->waits)
+		return true;
+	row->info.rto_us = rto_of(t, m);
+	row->info.retransmits = m->backoff;
+	row->info.total_retrans = m->retrans;
+	return true;
 }
 
 /* --- the invariants of tcp_check_all ---------------------------------------------------------------------------- */

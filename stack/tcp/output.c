@@ -609,9 +609,9 @@ static void sent_sequence(struct tapir *t, struct tcp_conn *c, const struct plan
 
 static void sent(struct tapir *t, struct tcp_conn *c, const struct plan *p)
 {
-	uint32_t len = p->len + (p->flags & TCP_SYN ? 1 : 0) + (p->flags & TCP_FIN ? 1 : 0);
+	uint32_t len = p->len + (p->flags & TCP_SYN ? 1 : 0) + (p->flags & TCP_FIN ? 1 : 0), again = c->total_retrans;
 
-	tcp_count_out(c, p->at, p->len, segment_text_max(c));
+	t->stats.tcp_segs_out += tcp_count_out(c, p->at, p->len, segment_text_max(c));
 	if (p->flags & TCP_ACK)
 		sent_ack(t, c, len == 0);
 	if (!len) {
@@ -620,6 +620,7 @@ static void sent(struct tapir *t, struct tcp_conn *c, const struct plan *p)
 	}
 	c->owed.probe = false;
 	sent_sequence(t, c, p, len);
+	t->stats.tcp_retrans += c->total_retrans - again;
 }
 
 /* Something waits, and nothing that was sent will bring an answer: the persist timer is the override of RFC 9293 3.8.6.2.1

@@ -10,6 +10,8 @@ static void send(struct tapir *t, const struct ip_how *how, const struct tcp_seg
 
 	if (!f)
 		return;		/* as if it were lost */
+	t->stats.tcp_segs_out++;
+	t->stats.tcp_rsts_out += (seg->flags & TCP_RST) != 0;
 	tcp_emit(seg, f->data);
 	f->len = header;
 	sum = checksum_pseudo(&how->src, &how->dst, IP_PROTO_TCP, header);

@@ -9,18 +9,21 @@ static uint32_t segments_in(uint32_t text, uint32_t segment)
 	return text > segment && segment ? (text + segment - 1) / segment : 1;
 }
 
-void tcp_count_in(struct tcp_conn *c, const struct tcp_arrival *a)
+uint32_t tcp_segments(const struct tcp_arrival *a)
 {
 	const struct tapir_offload *o = &(*a->pkt->frame)->offload;
 
-	c->segs_in += segments_in((uint32_t)a->seg.text.n, o->gso == TAPIR_GSO_NONE ? 0 : o->gso_size);
+	return segments_in((uint32_t)a->seg.text.n, o->gso == TAPIR_GSO_NONE ? 0 : o->gso_size);
 }
 
-void tcp_count_out(struct tcp_conn *c, seq_t at, uint32_t text, uint32_t segment)
+uint32_t tcp_count_out(struct tcp_conn *c, seq_t at, uint32_t text, uint32_t segment)
 {
-	c->segs_out += segments_in(text, segment);
+	uint32_t n = segments_in(text, segment);
+
+	c->segs_out += n;
 	if (text && seq_lt(at, c->snd.max))
 		c->bytes_retrans += min_u32(text, seq_sub(c->snd.max, at));
+	return n;
 }
 
 bool tcp_wraps(seq_t began, seq_t from, seq_t to)

@@ -182,7 +182,7 @@ struct tcp {
 	struct tcp_conn *free, *slots;
 	uint32_t used, time_wait_count;		/* of slots; in TIME-WAIT, with a program or without */
 	struct {				/* mini.c */
-		struct tcp_mini *free, *fresh, **buckets;	/* from fresh on none was ever taken */
+		struct tcp_mini *all, *free, *fresh, **buckets;	/* from fresh on none was ever taken */
 		uint32_t mask, unfolded;	/* the latter of slots */
 		struct tcp_mini_queue { struct tcp_mini *head, *tail; uint32_t count; } syn, time_wait;	/* oldest first */
 	} minis;
@@ -270,6 +270,8 @@ void tcp_release(struct tapir *t, struct tcp_conn *c);
 void tcp_status(struct tapir *t, const struct tcp_conn *c, struct tapir_tcp_info *info);
 
 uint32_t tcp_connections(const struct tapir *t);	/* in every state */
+uint32_t tcp_places(const struct tapir *t);		/* where one may be (list.c) */
+bool tcp_row(struct tapir *t, uint32_t i, struct tapir_tcp_row *row);	/* the one in the i-th place; false: there is none */
 
 /* --- upcalls: socket/ defines these --- */
 void socket_tcp_ready(struct tapir *t, struct tcp_conn *c);		/* c->owner is set: readable, writable, ended ... */

@@ -88,6 +88,7 @@ static void rto_fires(struct tapir *t, struct tcp_conn *c)
 		return;
 	}
 	quiet = tcp_defer_is_quiet(c);
+	t->stats.tcp_timeouts += !quiet;
 	if (c->rtt.backoff < UINT8_MAX && ++c->rtt.backoff == t->cfg.retries1 && !quiet)
 		reach_r1(t, c);
 	c->rtt.rto_us = (uint32_t)backed_off(t, c, 1);	/* until a new sample (RFC 6298 5.5) */

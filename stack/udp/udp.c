@@ -137,8 +137,11 @@ static enum tapir_verdict receive(struct tapir *t, struct udp_sock *u, const str
 	struct tapir_endpoint from = {pkt->src, get_be16(pkt->payload.p)};
 	struct tapir_frame *f;
 
-	if (!has_room(t, u))
+	if (!has_room(t, u)) {
+		u->drops++;
 		return DROP_UDP_QUEUE_FULL;
+	}
+	t->stats.udp_in++;
 	f = ip_take(t, pkt, text);
 	f->u.datagram.peer = from;
 	f->u.datagram.local = pkt->dst;
@@ -225,5 +228,6 @@ int64_t udp_send(struct tapir *t, struct udp_sock *u, const void *buf, size_t n,
 	f->len = UDP_HEADER + (uint32_t)n;
 	udp_emit(&h, &how.src, &how.dst, f->data, n);
 	error = ip_queue(t, f, &how);
+	t->stats.udp_out += !error;
 	return error ? error : (int64_t)n;
 }

@@ -11,6 +11,7 @@ struct udp_sock {
 	struct tapir_endpoint local, peer;	/* peer.port 0: unconnected */
 	struct frameq rx;			/* one frame a datagram, text only, u.datagram says from whom */
 	uint32_t rx_held, rcvbuf;		/* storage pinned by rx, and its limit */
+	uint32_t drops;				/* datagrams that found rx full */
 	int error;				/* pending ICMP error (connected sockets only, RFC 1122 4.1.3.3), 0: none */
 	uint8_t ttl, tos;
 	bool broadcast, bound;
