@@ -1,5 +1,5 @@
 /* cc.h: congestion control is a table of four functions over a window, a threshold and, if it paces, a rate. Who decides
- * what was delivered or lost is recovery.c; who spends the window is output.c. A controller never looks at a connection:
+ * what was delivered or lost is recovery.c; who spends the window is plan.c. A controller never looks at a connection:
  * all that it may know is in the sample, so that it can be tested alone.
  *
  * Each controller is one file that defines one table. Its own memory is cc_priv, CC_PRIV bytes, zero before start(); a

@@ -295,12 +295,14 @@ void tcp_dsack_old(const struct tapir *t, struct tcp_conn *c, const struct tcp_s
 static inline bool tcp_dsack_waits(const struct tcp_conn *c) { return !seq_eq(c->dsack.start, c->dsack.end); }
 uint8_t tcp_dsack_take(struct tcp_conn *c, struct sack_block blocks[], uint8_t max);
 
+/* --- plan.c --- */
+bool tcp_has_new_segment(struct tapir *t, struct tcp_conn *c);	/* a whole one, within the windows */
+
 /* --- output.c --- */
 void tcp_owe_ack(struct tapir *t, struct tcp_conn *c, const char *why);
 void tcp_owe_dup_ack(struct tapir *t, struct tcp_conn *c, const char *why);
 void tcp_ready(struct tapir *t, struct tcp_conn *c);		/* tcp_output is to look at it */
 void tcp_unready(struct tapir *t, struct tcp_conn *c);
-bool tcp_has_new_segment(struct tapir *t, struct tcp_conn *c);	/* a whole one, within the windows */
 uint32_t tcp_window_to_offer(const struct tcp_conn *c);		/* silly window avoidance applied (RFC 9293 3.8.6.2.2) */
 
 /* --- ecn.c --- */

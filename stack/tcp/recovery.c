@@ -1,7 +1,7 @@
 /* recovery.c: what an acknowledgment means. Moves SND.UNA, has sack.c mark what was delivered and rack.c what was lost, and
  * walks the phases of the congestion state: OPEN; CWR, a reduction without loss; RECOVERY, fast recovery (RFC 6675 5, RFC
  * 6582 without SACK); LOSS, after a timeout (RFC 6298 5.4, RFC 5681 3.1). In CWR and RECOVERY prr.c moves the window, else
- * the controller does. Nothing here sends: output.c finds LOST records and a window. */
+ * the controller does. Nothing here sends: plan.c finds LOST records and a window. */
 #include "internal.h"
 
 #define DUP_ACK_THRESHOLD 3	/* RFC 5681 3.2 */

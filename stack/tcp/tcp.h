@@ -1,5 +1,6 @@
 /* tcp.h: one TCP connection, the table of them, and the calls of RFC 9293 3.10 that the sockets above use.
- * Each file beside this one is a section of the RFC: user.c 3.10.1-6, arrives.c 3.10.7, timeout.c 3.10.8, output.c 3.8.6.
+ * Each file beside this one is a section of an RFC: user.c 3.10.1-6, arrives.c 3.10.7, timeout.c 3.10.8, plan.c 3.8.6; the
+ * others are in docs/tcp.md.
  * Input and user calls change state and note what is owed; tcp_output alone decides whether a segment exists. */
 #ifndef TCP_TCP_H
 #define TCP_TCP_H
