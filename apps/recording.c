@@ -3,41 +3,25 @@
 
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "commands.h"
+#include "../drivers/line.h"
 #include "../drivers/loop.h"
 
-struct text { char *at; size_t left; };
-
-static void put(struct text *t, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void put(struct text *t, const char *format, ...)
-{
-	va_list list;
-	va_start(list, format);
-	int n = vsnprintf(t->at, t->left, format, list);
-	va_end(list);
-	if (n <= 0)
-		return;
-	size_t took = (size_t)n < t->left ? (size_t)n : t->left - 1;
-	t->at += took;
-	t->left -= took;
-}
-
 /* One word as a shell would take it; what is not printable ASCII is a question mark, since the file wants UTF-8. */
-static void put_word(struct text *t, const char *word)
+static void put_word(struct line *l, const char *word)
 {
 	bool plain = *word && !strpbrk(word, " !\"#$&'()*;<>?[\\]^`{|}~");
-	put(t, plain ? "" : "'");
+	line_put(l, plain ? "" : "'");
 	for (; *word; word++)
-		put(t, "%c", *word >= ' ' && *word <= '~' ? *word : '?');
-	put(t, plain ? "" : "'");
+		line_put(l, "%c", *word >= ' ' && *word <= '~' ? *word : '?');
+	line_put(l, plain ? "" : "'");
 }
 
-static void put_command_line(struct text *t)
+static void put_command_line(struct line *l)
 {
 	char bytes[2048];
 	int fd = open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
@@ -48,39 +32,39 @@ static void put_command_line(struct text *t)
 		return;
 	bytes[n] = '\0';
 	for (const char *word = bytes; word < bytes + n; word += strlen(word) + 1) {
-		put(t, word == bytes ? "" : " ");
-		put_word(t, word);
+		line_put(l, word == bytes ? "" : " ");
+		put_word(l, word);
 	}
 }
 
-static void put_part(struct text *t, const char *what, double part)
+static void put_part(struct line *l, const char *what, double part)
 {
 	if (part > 0)
-		put(t, " %s %.4g%%", what, 100 * part);
+		line_put(l, " %s %.4g%%", what, 100 * part);
 }
 
-static void put_about(struct text *t, const struct options *o)
+static void put_about(struct line *l, const struct options *o)
 {
 	const struct fault_config *f = &o->fault;
-	put(t, "the stack's end of %s", o->tap);
+	line_put(l, "the stack's end of %s", o->tap);
 	if (!options_faulty(o))
 		return;
-	put(t, ", behind a bad line:");
-	put_part(t, "loss", f->loss);
-	put_part(t, "reorder", f->reorder);
-	put_part(t, "duplicate", f->duplicate);
-	put_part(t, "corrupt", f->corrupt);
+	line_put(l, ", behind a bad line:");
+	put_part(l, "loss", f->loss);
+	put_part(l, "reorder", f->reorder);
+	put_part(l, "duplicate", f->duplicate);
+	put_part(l, "corrupt", f->corrupt);
 	if (f->delay_us)
-		put(t, " delay %" PRIu64 "us", f->delay_us);
+		line_put(l, " delay %" PRIu64 "us", f->delay_us);
 	if (f->rate_bps)
-		put(t, " rate %" PRIu64 "bit", f->rate_bps);
+		line_put(l, " rate %" PRIu64 "bit", f->rate_bps);
 }
 
 struct capture_options recording_options(struct recording *r, const struct options *o, uint64_t seed, const uint8_t mac[6])
 {
-	struct text comment = { r->comment, sizeof r->comment }, about = { r->about, sizeof r->about };
+	struct line comment = { r->comment, sizeof r->comment, 0 }, about = { r->about, sizeof r->about, 0 };
 	put_command_line(&comment);
-	put(&comment, "\ntapir " TAPIR_VERSION ", --seed %" PRIu64 "\n"
+	line_put(&comment, "\ntapir " TAPIR_VERSION ", --seed %" PRIu64 "\n"
 	    "Frames are as the stack saw them, comments are its own account of them.", seed);
 	put_about(&about, o);
 	struct capture_options c = {

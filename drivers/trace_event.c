@@ -4,36 +4,21 @@
  * Every line ends with the reason that the stack gave, which names the rule. Numbers of a connection's octets are only
  * written when the caller knows where they start (trace_options.relative): a frame shows its own. */
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include "internal.h"
+#include "line.h"
 
 #define NO_SSTHRESH (1u << 30)		/* and above: there was no congestion yet (RFC 5681 3.1) */
 
-struct line { char *text; size_t size, len; };
-
-__attribute__((format(printf, 2, 3))) static void put(struct line *l, const char *format, ...)
-{
-	va_list args;
-	int n;
-
-	va_start(args, format);
-	n = vsnprintf(l->text + l->len, l->size - l->len, format, args);
-	va_end(args);
-	if (n > 0)
-		l->len += (size_t)n < l->size - l->len ? (size_t)n : l->size - l->len - 1;
-}
-
 static void put_ms(struct line *l, const char *what, usec_t us)
 {
-	put(l, "%s %" PRIu64 ".%03u ms", what, (uint64_t)(us / 1000), (unsigned int)(us % 1000));
+	line_put(l, "%s %" PRIu64 ".%03u ms", what, (uint64_t)(us / 1000), (unsigned int)(us % 1000));
 }
 
 static void put_endpoint(struct line *l, const struct tapir_endpoint *e)
 {
 	char text[TAPIR_ADDR_TEXT];
 
-	put(l, "%s:%u", tapir_addr_format(&e->addr, text), e->port);
+	line_put(l, "%s:%u", tapir_addr_format(&e->addr, text), e->port);
 }
 
 static void put_connection(struct line *l, const struct tapir_event *e)
@@ -41,9 +26,9 @@ static void put_connection(struct line *l, const struct tapir_event *e)
 	if (e->remote.port == 0)
 		return;
 	put_endpoint(l, &e->local);
-	put(l, " - ");
+	line_put(l, " - ");
 	put_endpoint(l, &e->remote);
-	put(l, ": ");
+	line_put(l, ": ");
 }
 
 /* " 1:101(100) ack 7", from the bases of `how`; what came in counts the other way round. */
@@ -53,18 +38,18 @@ static void put_segment(struct line *l, const struct tapir_event *e, const struc
 
 	if (!how->relative)
 		return;
-	put(l, " %" PRIu32 ":%" PRIu32 "(%" PRIu32 ") ack %" PRIu32 " window %" PRIu32, seq, seq + e->u.segment.len,
+	line_put(l, " %" PRIu32 ":%" PRIu32 "(%" PRIu32 ") ack %" PRIu32 " window %" PRIu32, seq, seq + e->u.segment.len,
 	    e->u.segment.len, e->u.segment.ack - how->ack_base, e->u.segment.wnd);
 }
 
 static void put_cc(struct line *l, const struct tapir_event *e)
 {
-	put(l, "cwnd %" PRIu32 " ssthresh ", e->u.cc.cwnd);
+	line_put(l, "cwnd %" PRIu32 " ssthresh ", e->u.cc.cwnd);
 	if (e->u.cc.ssthresh < NO_SSTHRESH)
-		put(l, "%" PRIu32, e->u.cc.ssthresh);
+		line_put(l, "%" PRIu32, e->u.cc.ssthresh);
 	else
-		put(l, "none");
-	put(l, " flight %" PRIu32, e->u.cc.flight);
+		line_put(l, "none");
+	line_put(l, " flight %" PRIu32, e->u.cc.flight);
 	put_ms(l, " srtt", e->u.cc.srtt_us);
 	put_ms(l, " rttvar", e->u.cc.rttvar_us);
 	put_ms(l, " rto", e->u.cc.rto_us);
@@ -75,28 +60,28 @@ static void put_arp(struct line *l, const struct tapir_event *e)
 	const uint8_t *mac = e->u.arp.mac;
 	char text[TAPIR_ADDR_TEXT];
 
-	put(l, "neighbour %s ", tapir_addr_format(&e->u.arp.addr, text));
+	line_put(l, "neighbour %s ", tapir_addr_format(&e->u.arp.addr, text));
 	if (e->u.arp.reachable)
-		put(l, "is at %02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+		line_put(l, "is at %02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
 	else
-		put(l, "is not reachable");
+		line_put(l, "is not reachable");
 }
 
 static void put_pmtu(struct line *l, const struct tapir_event *e)
 {
-	put(l, "path MTU %u mss %u", e->u.pmtu.mtu, e->u.pmtu.mss);
+	line_put(l, "path MTU %u mss %u", e->u.pmtu.mtu, e->u.pmtu.mss);
 	if (e->u.pmtu.low)
-		put(l, " between %u and %u", e->u.pmtu.low, e->u.pmtu.high);
+		line_put(l, " between %u and %u", e->u.pmtu.low, e->u.pmtu.high);
 	if (e->u.pmtu.probe)
-		put(l, " a probe of %u is out", e->u.pmtu.probe);
+		line_put(l, " a probe of %u is out", e->u.pmtu.probe);
 }
 
 static void put_verdict(struct line *l, const struct tapir_event *e)
 {
 	if (e->u.verdict.verdict == ACCEPT)
-		put(l, "accepted");
+		line_put(l, "accepted");
 	else
-		put(l, "%s: %s", tapir_verdict_name(e->u.verdict.verdict), e->why);
+		line_put(l, "%s: %s", tapir_verdict_name(e->u.verdict.verdict), e->why);
 }
 
 /* What happened, without the reason. */
@@ -105,28 +90,29 @@ static void put_what(struct line *l, const struct tapir_event *e, const struct t
 	switch (e->kind) {
 	case TAPIR_EV_VERDICT: put_verdict(l, e); break;
 	case TAPIR_EV_STATE:
-		put(l, "state %s > %s", tapir_tcp_state_name(e->u.state.from), tapir_tcp_state_name(e->u.state.to));
+		line_put(l, "state %s > %s", tapir_tcp_state_name(e->u.state.from), tapir_tcp_state_name(e->u.state.to));
 		break;
-	case TAPIR_EV_SEGMENT_IN: put(l, "arrives"); put_segment(l, e, how); break;
-	case TAPIR_EV_SEGMENT_OUT: put(l, "sent"); put_segment(l, e, how); break;
-	case TAPIR_EV_RETRANSMIT: put(l, "sent again"); put_segment(l, e, how); break;
-	case TAPIR_EV_ACK_OWED: put(l, "an ACK is owed"); break;
+	case TAPIR_EV_SEGMENT_IN: line_put(l, "arrives"); put_segment(l, e, how); break;
+	case TAPIR_EV_SEGMENT_OUT: line_put(l, "sent"); put_segment(l, e, how); break;
+	case TAPIR_EV_RETRANSMIT: line_put(l, "sent again"); put_segment(l, e, how); break;
+	case TAPIR_EV_ACK_OWED: line_put(l, "an ACK is owed"); break;
 	case TAPIR_EV_TIMER_ARMED:
-		put(l, "timer %s set", tapir_timer_name(e->u.timer.timer));
+		line_put(l, "timer %s set", tapir_timer_name(e->u.timer.timer));
 		put_ms(l, ", due in", e->u.timer.due_us > e->now_us ? e->u.timer.due_us - e->now_us : 0);
 		break;
-	case TAPIR_EV_TIMER_FIRED: put(l, "timer %s fired", tapir_timer_name(e->u.timer.timer)); break;
+	case TAPIR_EV_TIMER_FIRED: line_put(l, "timer %s fired", tapir_timer_name(e->u.timer.timer)); break;
 	case TAPIR_EV_CC: put_cc(l, e); break;
 	case TAPIR_EV_WINDOW:
-		put(l, "send window %" PRIu32 ", %" PRIu32 " of it in use", e->u.window.wnd, e->u.window.nxt - e->u.window.una);
+		line_put(l, "send window %" PRIu32 ", %" PRIu32 " of it in use", e->u.window.wnd,
+			 e->u.window.nxt - e->u.window.una);
 		break;
 	case TAPIR_EV_ECN:
-		put(l, "ECN: %s, %" PRIu32 " segments came marked", e->u.ecn.echo ? "ACKs say ECE" : "ACKs do not say ECE",
+		line_put(l, "ECN: %s, %" PRIu32 " segments came marked", e->u.ecn.echo ? "ACKs say ECE" : "ACKs do not say ECE",
 		    e->u.ecn.ce_in);
 		break;
 	case TAPIR_EV_ARP: put_arp(l, e); break;
 	case TAPIR_EV_PMTU: put_pmtu(l, e); break;
-	case TAPIR_EV_BUFFER: put(l, "sndbuf %" PRIu32 " rcvbuf %" PRIu32, e->u.buffer.sndbuf, e->u.buffer.rcvbuf); break;
+	case TAPIR_EV_BUFFER: line_put(l, "sndbuf %" PRIu32 " rcvbuf %" PRIu32, e->u.buffer.sndbuf, e->u.buffer.rcvbuf); break;
 	}
 }
 
@@ -145,7 +131,7 @@ size_t trace_event_format(char *text, size_t size, const struct tapir_event *e, 
 		put_connection(&l, e);
 	put_what(&l, e, how);
 	if (!says_why(e))
-		put(&l, ": %s", e->why);
+		line_put(&l, ": %s", e->why);
 	return l.len;
 }
 
@@ -154,19 +140,19 @@ size_t trace_fault_format(char *text, size_t size, const struct fault_note *note
 	struct line l = {text, size, 0};
 
 	text[0] = '\0';
-	put(&l, "bad line: ");
+	line_put(&l, "bad line: ");
 	switch (note->fate) {
-	case FAULT_LOST: put(&l, "lost"); break;
-	case FAULT_LOST_IN_BURST: put(&l, "lost, in a burst of losses"); break;
-	case FAULT_DOWN: put(&l, "lost, the line is down"); break;
-	case FAULT_TOO_LONG: put(&l, "lost, longer than the line's MTU of %" PRIu64, note->number); break;
-	case FAULT_OVERFLOWED: put(&l, "lost, the queue is full"); break;
-	case FAULT_DISCARDED: put(&l, "damaged, and thrown away as an Ethernet card does"); break;
+	case FAULT_LOST: line_put(&l, "lost"); break;
+	case FAULT_LOST_IN_BURST: line_put(&l, "lost, in a burst of losses"); break;
+	case FAULT_DOWN: line_put(&l, "lost, the line is down"); break;
+	case FAULT_TOO_LONG: line_put(&l, "lost, longer than the line's MTU of %" PRIu64, note->number); break;
+	case FAULT_OVERFLOWED: line_put(&l, "lost, the queue is full"); break;
+	case FAULT_DISCARDED: line_put(&l, "damaged, and thrown away as an Ethernet card does"); break;
 	case FAULT_DAMAGED:
-		put(&l, "bit %u of byte %" PRIu64 " is flipped", (unsigned int)(note->number % 8), note->number / 8);
+		line_put(&l, "bit %u of byte %" PRIu64 " is flipped", (unsigned int)(note->number % 8), note->number / 8);
 		break;
-	case FAULT_DUPLICATED: put(&l, "comes twice"); break;
-	case FAULT_OVERTAKEN: put(&l, "held so that %" PRIu64 " later frames may overtake it", note->number); break;
+	case FAULT_DUPLICATED: line_put(&l, "comes twice"); break;
+	case FAULT_OVERTAKEN: line_put(&l, "held so that %" PRIu64 " later frames may overtake it", note->number); break;
 	case FAULT_DELAYED: put_ms(&l, "takes", note->number); break;
 	}
 	return l.len;

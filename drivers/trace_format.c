@@ -2,8 +2,6 @@
  * tests. The only file outside the stack that sees stack/wire: it shows what the stack's own parsers make of the bytes,
  * and so names a malformed frame with the verdict that the stack would give. Keeps nothing, writes only to text. */
 #include <inttypes.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include "../stack/wire/arp.h"
 #include "../stack/wire/checksum.h"
 #include "../stack/wire/eth.h"
@@ -12,31 +10,18 @@
 #include "../stack/wire/tcp.h"
 #include "../stack/wire/udp.h"
 #include "internal.h"
-
-struct line { char *text; size_t size, len; };
-
-__attribute__((format(printf, 2, 3))) static void put(struct line *l, const char *format, ...)
-{
-	va_list args;
-	int n;
-
-	va_start(args, format);
-	n = vsnprintf(l->text + l->len, l->size - l->len, format, args);
-	va_end(args);
-	if (n > 0)
-		l->len += (size_t)n < l->size - l->len ? (size_t)n : l->size - l->len - 1;
-}
+#include "line.h"
 
 static void put_addr(struct line *l, const struct tapir_addr *a)
 {
 	char text[TAPIR_ADDR_TEXT];
 
-	put(l, "%s", tapir_addr_format(a, text));
+	line_put(l, "%s", tapir_addr_format(a, text));
 }
 
 static void put_malformed(struct line *l, enum tapir_verdict v)
 {
-	put(l, "malformed: %s", tapir_verdict_name(v));
+	line_put(l, "malformed: %s", tapir_verdict_name(v));
 }
 
 /* "10.0.0.1:7 > 10.0.0.2:80 "; without ports when both are 0. */
@@ -44,11 +29,11 @@ static void put_route(struct line *l, const struct ipv4_header *ip, uint16_t src
 {
 	put_addr(l, &ip->src);
 	if (src_port || dst_port)
-		put(l, ":%u", src_port);
-	put(l, " > ");
+		line_put(l, ":%u", src_port);
+	line_put(l, " > ");
 	put_addr(l, &ip->dst);
 	if (src_port || dst_port)
-		put(l, ":%u", dst_port);
+		line_put(l, ":%u", dst_port);
 }
 
 static void put_route_if(struct line *l, const struct trace_options *how, const struct ipv4_header *ip)
@@ -56,7 +41,7 @@ static void put_route_if(struct line *l, const struct trace_options *how, const 
 	if (!how->addresses)
 		return;
 	put_route(l, ip, 0, 0);
-	put(l, " ");
+	line_put(l, " ");
 }
 
 static const char *proto_name(uint8_t proto)
@@ -72,9 +57,9 @@ static const char *proto_name(uint8_t proto)
 static void put_proto(struct line *l, uint8_t proto)
 {
 	if (proto_name(proto))
-		put(l, "%s", proto_name(proto));
+		line_put(l, "%s", proto_name(proto));
 	else
-		put(l, "protocol %u", proto);
+		line_put(l, "protocol %u", proto);
 }
 
 static bool checksum_is_bad(const struct ipv4_header *ip, struct span s)
@@ -92,43 +77,43 @@ static void put_flags(struct line *l, uint8_t flags)
 	};
 
 	if (flags == 0)
-		put(l, "-");		/* as packetdrill */
+		line_put(l, "-");		/* as packetdrill */
 	for (size_t i = 0; i < sizeof letters / sizeof letters[0]; i++)
 		if (flags & letters[i].bit)
-			put(l, "%c", letters[i].letter);
+			line_put(l, "%c", letters[i].letter);
 }
 
 static void put_sack(struct line *l, struct span body, uint32_t base)
 {
-	put(l, "sack");
+	line_put(l, "sack");
 	for (size_t i = 0; i + 8 <= body.n; i += 8)
-		put(l, " %" PRIu32 ":%" PRIu32, get_be32(body.p + i) - base, get_be32(body.p + i + 4) - base);
+		line_put(l, " %" PRIu32 ":%" PRIu32, get_be32(body.p + i) - base, get_be32(body.p + i + 4) - base);
 }
 
 static void put_fastopen(struct line *l, struct span cookie)
 {
-	put(l, cookie.n ? "FO " : "FO");
+	line_put(l, cookie.n ? "FO " : "FO");
 	for (size_t i = 0; i < cookie.n; i++)
-		put(l, "%02x", cookie.p[i]);
+		line_put(l, "%02x", cookie.p[i]);
 }
 
 /* One option; body is what follows kind and length. */
 static void put_option(struct line *l, uint8_t kind, struct span body, uint32_t sack_base)
 {
 	if (kind == 2 && body.n == 2)
-		put(l, "mss %u", get_be16(body.p));
+		line_put(l, "mss %u", get_be16(body.p));
 	else if (kind == 3 && body.n == 1)
-		put(l, "wscale %u", body.p[0]);
+		line_put(l, "wscale %u", body.p[0]);
 	else if (kind == 4 && body.n == 0)
-		put(l, "sackOK");
+		line_put(l, "sackOK");
 	else if (kind == 5 && body.n % 8 == 0)
 		put_sack(l, body, sack_base);
 	else if (kind == 8 && body.n == 8)
-		put(l, "TS val %" PRIu32 " ecr %" PRIu32, get_be32(body.p), get_be32(body.p + 4));
+		line_put(l, "TS val %" PRIu32 " ecr %" PRIu32, get_be32(body.p), get_be32(body.p + 4));
 	else if (kind == 34)
 		put_fastopen(l, body);
 	else
-		put(l, "kind %u len %zu", kind, body.n + 2);
+		line_put(l, "kind %u len %zu", kind, body.n + 2);
 }
 
 /* The option list as it stands, in its own order, with its padding. */
@@ -142,18 +127,18 @@ static void put_options(struct line *l, struct span list, uint32_t sack_base)
 
 		if (n == 0 || n > list.n || (kind > 1 && n < 2))
 			break;
-		put(l, "%s", before);
+		line_put(l, "%s", before);
 		before = ",";
 		if (kind > 1)
 			put_option(l, kind, (struct span){list.p + 2, n - 2}, sack_base);
 		else
-			put(l, kind == 0 ? "eol" : "nop");
+			line_put(l, kind == 0 ? "eol" : "nop");
 		if (kind == 0)
 			break;
 		list = span_from(list, n);
 	}
 	if (before[0] == ',')
-		put(l, ">");
+		line_put(l, ">");
 }
 
 /* packetdrill's words for the ECN field. */
@@ -173,21 +158,21 @@ static void format_tcp(struct line *l, const struct trace_options *how, const st
 	}
 	if (how->addresses) {
 		put_route(l, ip, seg.src_port, seg.dst_port);
-		put(l, " ");
+		line_put(l, " ");
 	}
 	if (ip->tos & IP_ECN_MASK)
-		put(l, "%s ", ecn_names[ip->tos & IP_ECN_MASK]);
+		line_put(l, "%s ", ecn_names[ip->tos & IP_ECN_MASK]);
 	seq = seg.seq.n - seq_base;
 	put_flags(l, seg.flags);
-	put(l, " %" PRIu32 ":%" PRIu32 "(%zu)", seq, seq + (uint32_t)seg.text.n, seg.text.n);
+	line_put(l, " %" PRIu32 ":%" PRIu32 "(%zu)", seq, seq + (uint32_t)seg.text.n, seg.text.n);
 	if (seg.flags & TCP_ACK)
-		put(l, " ack %" PRIu32, seg.ack.n - ack_base);
-	put(l, " win %" PRIu32, seg.wnd);
+		line_put(l, " ack %" PRIu32, seg.ack.n - ack_base);
+	line_put(l, " win %" PRIu32, seg.wnd);
 	if (seg.flags & TCP_URG)
-		put(l, " urg %u", seg.up);
+		line_put(l, " urg %u", seg.up);
 	put_options(l, span_from(span_first(s, (size_t)(s.p[12] >> 4) * 4), TCP_HEADER), ack_base);
 	if (how->checksums && checksum_is_bad(ip, s))
-		put(l, " bad checksum");
+		line_put(l, " bad checksum");
 }
 
 /* ---- UDP, ICMP, ARP ---- */
@@ -205,11 +190,11 @@ static void format_udp(struct line *l, const struct trace_options *how, const st
 	}
 	if (how->addresses) {
 		put_route(l, ip, h.src, h.dst);
-		put(l, " ");
+		line_put(l, " ");
 	}
-	put(l, "udp %zu bytes", text.n);
+	line_put(l, "udp %zu bytes", text.n);
 	if (how->checksums && get_be16(s.p + 6) != 0 && checksum_is_bad(ip, span_first(s, UDP_HEADER + text.n)))
-		put(l, " bad checksum");
+		line_put(l, " bad checksum");
 }
 
 /* What an ICMP error quotes: an IP header and at least 8 bytes (RFC 792), by nature cut short. */
@@ -220,7 +205,7 @@ static void put_quote(struct line *l, struct span quote)
 	uint16_t src_port = 0, dst_port = 0;
 
 	if (header < IPV4_HEADER || header > quote.n || quote.p[0] >> 4 != 4) {
-		put(l, " about %zu bytes", quote.n);
+		line_put(l, " about %zu bytes", quote.n);
 		return;
 	}
 	ip.proto = quote.p[9];
@@ -230,9 +215,9 @@ static void put_quote(struct line *l, struct span quote)
 		src_port = get_be16(quote.p + header);
 		dst_port = get_be16(quote.p + header + 2);
 	}
-	put(l, " about ");
+	line_put(l, " about ");
 	put_proto(l, ip.proto);
-	put(l, " ");
+	line_put(l, " ");
 	put_route(l, &ip, src_port, dst_port);
 }
 
@@ -264,20 +249,21 @@ static void format_icmp(struct line *l, const struct trace_options *how, const s
 	if (v != ACCEPT) {
 		put_malformed(l, v);
 	} else if (h.type == ICMP_ECHO || h.type == ICMP_ECHO_REPLY) {
-		put(l, "icmp echo %s id %u seq %u %zu bytes", h.type == ICMP_ECHO ? "request" : "reply", h.id, h.seq, payload.n);
+		line_put(l, "icmp echo %s id %u seq %u %zu bytes", h.type == ICMP_ECHO ? "request" : "reply", h.id, h.seq,
+			 payload.n);
 	} else if (icmp_error_name(&h)) {
-		put(l, "icmp %s", icmp_error_name(&h));
+		line_put(l, "icmp %s", icmp_error_name(&h));
 		if (h.type == ICMP_UNREACHABLE && h.code == ICMP_FRAGMENTATION_NEEDED)
-			put(l, " mtu %u", h.seq);
+			line_put(l, " mtu %u", h.seq);
 		put_quote(l, payload);
 	} else {
-		put(l, "icmp type %u code %u %zu bytes", h.type, h.code, payload.n);
+		line_put(l, "icmp type %u code %u %zu bytes", h.type, h.code, payload.n);
 	}
 }
 
 static void put_mac(struct line *l, const uint8_t mac[6])
 {
-	put(l, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+	line_put(l, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
 }
 
 static void format_arp(struct line *l, struct span s)
@@ -290,19 +276,19 @@ static void format_arp(struct line *l, struct span s)
 		return;
 	}
 	if (arp.op == ARP_REQUEST && tapir_addr_equal(&arp.sender, &arp.target)) {
-		put(l, "arp announce ");		/* RFC 5227 */
+		line_put(l, "arp announce ");		/* RFC 5227 */
 		put_addr(l, &arp.sender);
-		put(l, " is-at ");
+		line_put(l, " is-at ");
 		put_mac(l, arp.sender_mac);
 	} else if (arp.op == ARP_REQUEST) {
-		put(l, "arp who-has ");
+		line_put(l, "arp who-has ");
 		put_addr(l, &arp.target);
-		put(l, " tell ");
+		line_put(l, " tell ");
 		put_addr(l, &arp.sender);
 	} else {
-		put(l, "arp reply ");
+		line_put(l, "arp reply ");
 		put_addr(l, &arp.sender);
-		put(l, " is-at ");
+		line_put(l, " is-at ");
 		put_mac(l, arp.sender_mac);
 	}
 }
@@ -312,9 +298,9 @@ static void format_arp(struct line *l, struct span s)
 static void format_fragment(struct line *l, const struct trace_options *how, const struct ipv4_header *ip, struct span s)
 {
 	put_route_if(l, how, ip);
-	put(l, "fragment ");
+	line_put(l, "fragment ");
 	put_proto(l, ip->proto);
-	put(l, " id %u %u:%zu(%zu)%s", ip->id, ip->offset, ip->offset + s.n, s.n, ip->mf ? " more" : "");
+	line_put(l, " id %u %u:%zu(%zu)%s", ip->id, ip->offset, ip->offset + s.n, s.n, ip->mf ? " more" : "");
 }
 
 static void format_ip(struct line *l, const struct trace_options *how, struct span s)
@@ -336,7 +322,7 @@ static void format_ip(struct line *l, const struct trace_options *how, struct sp
 	} else {
 		put_route_if(l, how, &ip);
 		put_proto(l, ip.proto);
-		put(l, " %zu bytes", payload.n);
+		line_put(l, " %zu bytes", payload.n);
 	}
 }
 
@@ -357,7 +343,7 @@ size_t trace_format(char *text, size_t size, struct span frame, const struct tra
 	else if (eth.type == ETH_TYPE_ARP)
 		format_arp(&l, payload);
 	else
-		put(&l, "ethertype 0x%04x %zu bytes", eth.type, payload.n);
+		line_put(&l, "ethertype 0x%04x %zu bytes", eth.type, payload.n);
 	return l.len;
 }
 

@@ -147,33 +147,6 @@ START_TEST(a_second_flow_finds_its_share)
 }
 END_TEST
 
-/* RFC 5681 3.1 in bytes, and no more. */
-static void reno_start(struct cc *cc, void *priv, const struct cc_sample *s, usec_t idle_us)
-{
-	(void)priv, (void)idle_us;
-	cc->cwnd = s->initial_window;
-	cc->ssthresh = CC_WINDOW_MAX;
-}
-
-static void reno_on_ack(struct cc *cc, void *priv, const struct cc_sample *s)
-{
-	(void)priv;
-	if (cc->cwnd < cc->ssthresh)
-		cc->cwnd += s->delivered;
-	else
-		cc->cwnd += max_u32((uint32_t)((uint64_t)s->delivered * s->mss / cc->cwnd), 1);
-}
-
-static void reno_on_congestion(struct cc *cc, void *priv, const struct cc_sample *s, enum cc_signal signal, bool again)
-{
-	(void)priv, (void)again;
-	cc->ssthresh = max_u32(max_u32(s->flight, s->prior_flight) / 2, 2 * s->mss);
-	cc->cwnd = signal == CC_RTO ? s->mss : cc->ssthresh;
-}
-
-static const struct cc_ops reno = {.name = "reno", .start = reno_start, .on_ack = reno_on_ack,
-				   .on_congestion = reno_on_congestion};
-
 /* 5.3.3.8: probing as often as Reno would need leaves Reno room, with a queue of one and with one of three. */
 START_TEST(reno_is_left_room)
 {
@@ -182,7 +155,7 @@ START_TEST(reno_is_left_room)
 	uint32_t share;
 
 	bottleneck_run(&w, 5 * TAPIR_SEC);
-	b = bottleneck_add(&w, &reno, 30000);
+	b = bottleneck_add(&w, &cc_newreno, 30000);
 	bottleneck_run(&w, 20 * TAPIR_SEC);
 	share = fair_share(60 * TAPIR_SEC, a, b);
 	ck_assert_uint_ge(share, 15);

@@ -169,35 +169,6 @@ END_TEST
 
 /* --- a window behind a bottleneck ------------------------------------------------------------------------------- */
 
-/* RFC 5681 3.1 in bytes, and no more. */
-static void reno_start(struct cc *cc, void *priv, const struct cc_sample *s, usec_t idle_us)
-{
-	(void)priv, (void)idle_us;
-	cc->cwnd = s->initial_window;
-	cc->ssthresh = CC_WINDOW_MAX;
-}
-
-static void reno_on_ack(struct cc *cc, void *priv, const struct cc_sample *s)
-{
-	(void)priv;
-	if (!s->cwnd_limited && s->flight + s->delivered < cc->cwnd / 2)
-		return;
-	if (cc->cwnd < cc->ssthresh)
-		cc->cwnd += s->delivered;
-	else
-		cc->cwnd += max_u32((uint32_t)((uint64_t)s->delivered * s->mss / cc->cwnd), 1);
-}
-
-static void reno_on_congestion(struct cc *cc, void *priv, const struct cc_sample *s, enum cc_signal signal, bool again)
-{
-	(void)priv, (void)again;
-	cc->ssthresh = max_u32(max_u32(s->flight, s->prior_flight) / 2, 2 * s->mss);
-	cc->cwnd = signal == CC_RTO ? s->mss : cc->ssthresh;
-}
-
-static const struct cc_ops reno = {.name = "reno", .start = reno_start, .on_ack = reno_on_ack,
-				   .on_congestion = reno_on_congestion};
-
 struct outcome { uint64_t delivered, lost; uint32_t biggest_burst, dropped; };
 
 static struct outcome reno_runs(uint64_t rate, usec_t rtt_us, uint32_t queue, bool paced, usec_t for_us)
@@ -207,7 +178,7 @@ static struct outcome reno_runs(uint64_t rate, usec_t rtt_us, uint32_t queue, bo
 	struct outcome o;
 
 	bottleneck_init(&w, rate, queue, 1);
-	f = bottleneck_add(&w, &reno, rtt_us);
+	f = bottleneck_add(&w, &cc_newreno, rtt_us);
 	f->paced = paced;
 	bottleneck_run(&w, for_us);
 	o = (struct outcome){f->x.rate.delivered, f->lost, f->biggest_burst, w.dropped};
