@@ -8,7 +8,7 @@
 
 enum {
 	OPT_TAP = 256, OPT_ADDR, OPT_GATEWAY, OPT_MAC, OPT_MTU, OPT_UP, OPT_CAPTURE, OPT_SEGMENTS, OPT_ROTATE, OPT_TRACE,
-	OPT_LOSS, OPT_DELAY, OPT_REORDER, OPT_DUPLICATE, OPT_CORRUPT, OPT_RATE, OPT_SEED, OPT_CC, OPT_ECN, OPT_BUSY_POLL
+	OPT_LOSS, OPT_DELAY, OPT_REORDER, OPT_DUPLICATE, OPT_CORRUPT, OPT_RATE, OPT_SEED, OPT_CC, OPT_ECN, OPT_BUSY_POLL, OPT_POLL
 };
 
 const struct option_line common_options[] = {
@@ -31,6 +31,7 @@ const struct option_line common_options[] = {
 	{ OPT_CORRUPT, "corrupt", "P", "flip a bit in this part of the frames" },
 	{ OPT_RATE, "rate", "RATE", "let no more than this through: 10mbit" },
 	{ OPT_BUSY_POLL, "busy-poll", NULL, "never sleep: quicker answers, for the price of a processor" },
+	{ OPT_POLL, "poll", "TIME", "look for frames so long before sleeping, while that pays off; 0s: never (50us)" },
 	{ OPT_SEED, "seed", "N", "the same seed gives the same faults, ISNs and ports" },
 	{ 0, NULL, NULL, NULL }
 };
@@ -40,7 +41,7 @@ static const char part[] = "a part of the frames, such as 1% or 0.01, at most 10
 void options_default(struct options *o)
 {
 	*o = (struct options){ .tap = "tap0", .addr = tapir_ipv4(10, 0, 0, 2), .prefix_len = 24, .congestion = TAPIR_CC_CUBIC,
-				.ecn = TAPIR_ECN_IF_ASKED };
+				.ecn = TAPIR_ECN_IF_ASKED, .poll_us = LOOP_POLL_US };
 }
 
 bool options_faulty(const struct options *o)
@@ -168,6 +169,8 @@ const char *options_set(struct options *o, int id, const char *value)
 	case OPT_BUSY_POLL:
 		o->busy_poll = true;
 		return NULL;
+	case OPT_POLL:
+		return value_duration(value, 0, &o->poll_us) ? NULL : "a time with its unit, such as 50us, or 0s";
 	case OPT_TRACE:
 		o->trace = true;
 		o->trace_file = value;

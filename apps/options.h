@@ -3,7 +3,7 @@
 #ifndef OPTIONS_H
 #define OPTIONS_H
 
-#include "../drivers/driver.h"
+#include "../drivers/loop.h"
 
 struct options {
 	const char *tap;
@@ -26,6 +26,7 @@ struct options {
 	struct fault_config fault;	/* the seed is in it */
 	bool seeded;			/* --seed was given */
 	bool busy_poll;
+	usec_t poll_us;
 };
 
 /* One option: of the common ones, or of a subcommand. A list ends with id 0. */

@@ -236,6 +236,7 @@ bool station_open(struct station *s, const char *command, const struct options *
 		return complain(s, "%s", loop_error());
 	s->stack = loop_stack(s->loop);
 	loop_busy_poll(s->loop, o->busy_poll);
+	loop_poll_us(s->loop, o->poll_us);
 	s->stat = stat_server_open(s->loop, command, o->tap);
 	if (!s->stat)
 		complain(s, "note: tapir stat will not find this stack: its socket cannot be made: %s.", strerror(errno));

@@ -173,6 +173,7 @@ static int flush(struct loop *l)
 		}
 		if (result < 0)
 			return result;
+		l->poll.moved += out.len;
 		sent++;
 	}
 	return sent;
@@ -226,9 +227,10 @@ static int receive_one(struct loop *l)
 	if (frame == NULL)
 		return throw_away(l);
 	result = driver_recv(l->driver, frame, l->now_us);
-	if (result == 1)
+	if (result == 1) {
+		l->poll.moved += frame->len;
 		tapir_input(l->stack, frame);
-	else
+	} else
 		tapir_frame_put(l->stack, frame);
 	return result;
 }
@@ -285,7 +287,7 @@ static int wait_events(struct loop *l, usec_t due_us, struct epoll_event events[
 	if (!at_once)
 		loop_arm(l, due_us);
 	loop_release(l);
-	n = epoll_wait(l->epoll_fd, events, EVENTS, at_once ? 0 : -1);
+	n = at_once ? epoll_wait(l->epoll_fd, events, EVENTS, 0) : poll_wait(l, due_us, events, EVENTS);
 	loop_acquire(l);
 	return n < 0 ? 0 : n;		/* a signal */
 }
@@ -442,6 +444,7 @@ struct loop *loop_open(struct driver *driver, const struct tapir_config *config)
 	l->more = true;
 	pthread_mutex_init(&l->gate, NULL);
 	pthread_mutex_init(&l->lock, NULL);
+	loop_poll_us(l, LOOP_POLL_US);
 	if (make_stack(l, config) && open_descriptors(l))
 		return l;
 	free_loop(l);

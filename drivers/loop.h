@@ -31,6 +31,10 @@ int loop_turn(struct loop *l, usec_t timeout_us);	/* sends first what was caused
 /* From now on, or no longer: turns follow each other without sleep. A frame is answered without the time that waking a thread
  * takes, for the price of a processor. Off in the beginning. */
 void loop_busy_poll(struct loop *l, bool busy);
+#define LOOP_POLL_US 50
+/* A turn that has little to do looks for frames for at most so long before it sleeps, while that pays off (loop_poll.c): 0
+ * sleeps at once. LOOP_POLL_US in the beginning, or 0 where there is one processor. */
+void loop_poll_us(struct loop *l, usec_t most_us);
 void loop_stop(struct loop *l);				/* async-signal-safe, any thread */
 
 /* Runs the loop on its own thread from now on: then only net.h's calls, and what runs inside loop_locked, may touch the

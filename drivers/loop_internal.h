@@ -1,10 +1,11 @@
-/* loop_internal.h: what a loop is made of, shared by loop.c (the turn), loop_watch.c (descriptors), loop_timer.c (times),
- * loop_thread.c (who may touch the stack) and net.c (blocking calls). Programs include loop.h and net.h. */
+/* loop_internal.h: what a loop is made of, shared by loop.c (the turn), loop_poll.c (its wait), loop_watch.c (descriptors),
+ * loop_timer.c (times), loop_thread.c (who may touch the stack) and net.c (blocking calls). Programs include loop.h and net.h. */
 #ifndef LOOP_INTERNAL_H
 #define LOOP_INTERNAL_H
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/epoll.h>
 #include "internal.h"
 #include "loop.h"
 
@@ -20,6 +21,8 @@ struct watches { struct watch *rows; int count; unsigned int always; };	/* rows 
 struct timer { usec_t at_us; uint64_t id; void (*cb)(void *ctx); void *ctx; };
 struct timers { struct timer *heap; size_t count, room; uint64_t last_id; };	/* by at_us, then id */
 
+struct poll_window { usec_t most_us, window_us; uint64_t moved; };	/* loop_poll.c; moved: bytes in and out in this turn */
+
 struct net;				/* net.c: the sockets of blocking calls */
 
 struct loop {
@@ -32,6 +35,7 @@ struct loop {
 	bool may_recv;			/* the driver has not said yet that there is nothing more */
 	bool more;			/* the last turn left callbacks or frames for the next */
 	bool busy;			/* turns never sleep */
+	struct poll_window poll;
 	bool holding;			/* the link was full: held goes first when it is writable */
 	struct tapir_out held;
 	atomic_bool stop;
@@ -64,6 +68,11 @@ usec_t loop_due_us(const struct loop *l);
 void loop_arm(struct loop *l, usec_t due_us);
 /* Ends the wait of the turn that is under way; from any thread or signal handler. */
 void loop_wake(struct loop *l);
+
+/* --- loop_poll.c --- */
+/* Waits until something happens; the kernel was told to end the wait at due_us. How many events; 0 or less: none. */
+int poll_wait(struct loop *l, usec_t due_us, struct epoll_event *events, int max);
+void poll_learn(struct poll_window *p, usec_t waited_us);	/* so long did it take until something happened */
 
 /* --- loop_watch.c --- */
 int watches_set(struct loop *l, int fd, const struct watch *wanted);

@@ -158,6 +158,10 @@ START_TEST(each_option_goes_to_its_place)
 	ck_assert_ptr_null(set(&o, "trace", NULL));
 	ck_assert_ptr_null(set(&o, "busy-poll", NULL));
 	ck_assert(o.busy_poll);
+	ck_assert_uint_eq(o.poll_us, LOOP_POLL_US);
+	ck_assert_ptr_null(set(&o, "poll", "0s"));
+	ck_assert_uint_eq(o.poll_us, 0);
+	ck_assert_ptr_nonnull(set(&o, "poll", "soon"));
 	ck_assert_str_eq(o.tap, "tap3");
 	ck_assert(tapir_addr_equal(&o.addr, &addr) && o.prefix_len == 24);
 	ck_assert(tapir_addr_equal(&o.gateway, &kernel));

@@ -7,7 +7,7 @@
 #include <sys/epoll.h>
 #include <sys/time.h>
 #include <unistd.h>
-#include "drivers/loop.h"
+#include "drivers/loop_internal.h"
 
 #define ECHO_PORT 7
 
@@ -392,6 +392,36 @@ START_TEST(a_loop_that_polls_does_not_sleep)
 }
 END_TEST
 
+START_TEST(a_loop_looks_for_frames_before_it_sleeps_only_while_that_pays_off)
+{
+	struct poll_window p = {.most_us = 50};
+
+	poll_learn(&p, 30);		/* a short sleep: the next time it looks first */
+	ck_assert_uint_eq(p.window_us, 10);
+	poll_learn(&p, 5);		/* that was enough */
+	ck_assert_uint_eq(p.window_us, 10);
+	for (int i = 0; i < 4; i++)
+		poll_learn(&p, 45);
+	ck_assert_uint_eq(p.window_us, 50);	/* and no longer than allowed */
+	poll_learn(&p, 51);
+	ck_assert_uint_eq(p.window_us, 0);
+}
+END_TEST
+
+START_TEST(a_loop_that_may_not_poll_sleeps_at_once)
+{
+	const struct tapir_offload_caps none = {.csum = false};
+
+	open_loops(none);
+	loop_poll_us(loops[0], 0);
+	for (int i = 0; i < 20; i++) {
+		ck_assert_int_eq(loop_turn(loops[0], 1), 0);
+		ck_assert_uint_eq(loops[0]->poll.window_us, 0);
+	}
+	close_loops();
+}
+END_TEST
+
 START_TEST(sockets_without_handlers_are_reported_ready)
 {
 	struct tapir_endpoint local = {.port = ECHO_PORT};
@@ -432,6 +462,8 @@ Suite *suite(void)
 	tcase_add_test(c, a_signal_handler_may_stop_the_loop);
 	tcase_add_test(c, a_stop_before_the_run_ends_it_at_once);
 	tcase_add_test(c, a_loop_that_polls_does_not_sleep);
+	tcase_add_test(c, a_loop_looks_for_frames_before_it_sleeps_only_while_that_pays_off);
+	tcase_add_test(c, a_loop_that_may_not_poll_sleeps_at_once);
 	tcase_add_test(c, sockets_without_handlers_are_reported_ready);
 	suite_add_tcase(s, c);
 	return s;
