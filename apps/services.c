@@ -39,31 +39,12 @@ static size_t bytes_of(const struct span *spans, int count)
 
 /* --- echo, discard, daytime, chargen --- */
 
-/* Sends the spans back as far as there is room: how many bytes, or an error. */
-static int64_t send_spans(struct call *c, const struct span *spans, int count)
-{
-	int64_t total = 0;
-	for (int i = 0; i < count; i++) {
-		int64_t sent = tapir_send(c->t, c->sd, spans[i].p, spans[i].n);
-		if (sent < 0)
-			return total ? total : sent;
-		total += sent;
-		if ((size_t)sent < spans[i].n)
-			break;
-	}
-	return total;
-}
-
 static int echo(struct call *c)
 {
-	struct span spans[SPANS];
-	int n;
-	while ((n = tapir_recv_peek(c->t, c->sd, spans, SPANS)) > 0) {
-		int64_t sent = send_spans(c, spans, n);
-		if (sent < 0)
-			return end_or_wait(sent);
-		tapir_recv_consume(c->t, c->sd, (size_t)sent);
-	}
+	int64_t n;
+	do
+		n = tapir_splice(c->t, c->sd, c->sd, SIZE_MAX);
+	while (n > 0);
 	return end_or_wait(n);
 }
 

@@ -549,6 +549,11 @@ int tapir_recv_peek(struct tapir *t, tapir_sd sd, struct span *spans, int max);
 /* Gives n of the bytes seen by peek back to the window. */
 int tapir_recv_consume(struct tapir *t, tapir_sd sd, size_t n);
 
+/* Moves up to n received bytes of one stream to the end of what another one, or the same, is to send, and gives them back to the
+ * window: without a copy, but where a frame does not fit whole. How many; 0: the peer of `from` closed and all was moved;
+ * TAPIR_EAGAIN: nothing to read, or no room; or an error of either. */
+int64_t tapir_splice(struct tapir *t, tapir_sd from, tapir_sd to, size_t n);
+
 enum tapir_shut { TAPIR_SHUT_RD, TAPIR_SHUT_WR, TAPIR_SHUT_RDWR };
 /* SHUT_WR: half-close, a FIN after all that was sent. SHUT_RD: what arrives is thrown away. */
 int tapir_shutdown(struct tapir *t, tapir_sd sd, enum tapir_shut how);

@@ -59,6 +59,9 @@ int stream_slice(const struct stream *s, uint32_t offset, uint32_t n, struct spa
 void stream_consume(struct stream *s, struct frame_pools *p, uint32_t n);	/* drops n from the front; n <= bytes */
 /* Copies the bytes [offset, offset + n), as far as there are any, and returns how many. */
 uint32_t stream_copy(const struct stream *s, uint32_t offset, uint8_t *buf, uint32_t n);
+/* Moves up to n bytes from the front of one to the end of the other: whole frames as they are, a part of one, if it is the
+ * first, as a copy. Returns how many. */
+uint32_t stream_move(struct stream *to, struct stream *from, struct frame_pools *p, uint32_t n);
 void stream_join(struct stream *to, struct stream *from);	/* moves all of from to the end of to, without a copy */
 void stream_clear(struct stream *s, struct frame_pools *p);
 

@@ -18,7 +18,7 @@ static void link_frame(struct stream *s, struct tapir_frame *f)
 	s->held += f->cap;
 }
 
-static void drop_head(struct stream *s, struct frame_pools *p)
+static struct tapir_frame *unlink_head(struct stream *s)
 {
 	struct tapir_frame *f = s->head;
 
@@ -27,7 +27,12 @@ static void drop_head(struct stream *s, struct frame_pools *p)
 		s->tail = NULL;
 	s->bytes -= f->len;
 	s->held -= f->cap;
-	frame_put(p, f);
+	return f;
+}
+
+static void drop_head(struct stream *s, struct frame_pools *p)
+{
+	frame_put(p, unlink_head(s));
 }
 
 /* Copies as much as fits behind the last byte of f. */
@@ -152,6 +157,21 @@ uint32_t stream_copy(const struct stream *s, uint32_t offset, uint8_t *buf, uint
 		offset = 0;
 	}
 	return copied;
+}
+
+uint32_t stream_move(struct stream *to, struct stream *from, struct frame_pools *p, uint32_t n)
+{
+	uint32_t moved = 0;
+
+	while (from->head && from->head->len <= n - moved) {
+		moved += from->head->len;
+		stream_append_frame(to, p, unlink_head(from));
+	}
+	if (!moved && from->head) {
+		moved = stream_append(to, p, from->head->data, n);
+		stream_consume(from, p, moved);
+	}
+	return moved;
 }
 
 void stream_join(struct stream *to, struct stream *from)

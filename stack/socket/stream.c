@@ -238,6 +238,28 @@ int tapir_recv_consume(struct tapir *t, tapir_sd sd, size_t n)
 	return 0;
 }
 
+int64_t tapir_splice(struct tapir *t, tapir_sd from, tapir_sd to, size_t n)
+{
+	int error = 0;
+	struct socket *source = socket_find_stream(t, from, &error);
+	struct socket *target = source ? socket_find_stream(t, to, &error) : NULL;
+	uint32_t waiting;
+	int64_t moved;
+
+	if (!target)
+		return error;
+	if (!source->u.tcp.conn || !target->u.tcp.conn)
+		return TAPIR_ENOTCONN;
+	socket_settle(t, source);
+	waiting = source->u.tcp.conn->rx.bytes;
+	moved = tcp_splice(t, source->u.tcp.conn, target->u.tcp.conn, n);
+	if (waiting && (moved == TAPIR_EAGAIN || (moved > 0 && (uint64_t)moved < n && (uint32_t)moved < waiting)))
+		send_was_short(t, target);
+	else if (moved < 0 && moved != TAPIR_EAGAIN)
+		stream_take_error(waiting ? target : source);
+	return moved;
+}
+
 struct socket *stream_accept(struct tapir *t, struct socket *s, int *error)
 {
 	struct socket *child;

@@ -241,6 +241,8 @@ uint32_t tcp_send_room(const struct tcp_conn *c);	/* bytes tcp_send would take, 
 int64_t tcp_receive(struct tapir *t, struct tcp_conn *c, void *buf, size_t n);
 int tcp_receive_peek(struct tapir *t, struct tcp_conn *c, struct span *spans, int max);
 void tcp_receive_consume(struct tapir *t, struct tcp_conn *c, uint32_t n);
+/* RECEIVE and SEND in one: bytes moved from one's receive queue to the other's send queue, or as either says. */
+int64_t tcp_splice(struct tapir *t, struct tcp_conn *from, struct tcp_conn *to, size_t n);
 /* CLOSE of the sending half: a FIN behind the text; the state moves at once. 0, or TAPIR_ENOTCONN. */
 int tcp_close(struct tapir *t, struct tcp_conn *c);
 void tcp_shutdown_receive(struct tapir *t, struct tcp_conn *c);

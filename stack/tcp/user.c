@@ -171,9 +171,9 @@ static bool window_update_is_due(const struct tcp_conn *c)
 	return then - now >= tcp_window_limit(c) / 4 || now < 2u * c->rcv.mss_offered;
 }
 
-void tcp_receive_consume(struct tapir *t, struct tcp_conn *c, uint32_t n)
+/* The user has n bytes more, and they are in c->rx no longer. */
+static void consumed(struct tapir *t, struct tcp_conn *c, uint32_t n)
 {
-	stream_consume(&c->rx, &t->frames, n);
 	tcp_tune_on_read(t, c, n);
 	if (c->urgent && seq_leq(c->rcv.up, seq(c->rcv.nxt.n - c->rx.bytes)))
 		c->urgent = false;		/* everything up to RCV.UP is consumed: the end of urgent mode */
@@ -186,6 +186,33 @@ void tcp_receive_consume(struct tapir *t, struct tcp_conn *c, uint32_t n)
 	case TCP_TIME_WAIT:
 		break;				/* nothing more will come */
 	}
+}
+
+void tcp_receive_consume(struct tapir *t, struct tcp_conn *c, uint32_t n)
+{
+	stream_consume(&c->rx, &t->frames, n);
+	consumed(t, c, n);
+}
+
+int64_t tcp_splice(struct tapir *t, struct tcp_conn *from, struct tcp_conn *to, size_t n)
+{
+	uint32_t moved;
+	int error;
+
+	if (!from->rx.bytes)
+		return nothing_to_read(from);
+	tcp_tune_sndbuf(t, to, 0);
+	error = may_send(to);
+	if (error)
+		return error;
+	tcp_note_app_limit(to);
+	moved = stream_move(&to->tx, &from->rx, &t->frames, n < tcp_send_room(to) ? (uint32_t)n : tcp_send_room(to));
+	if (!moved)
+		return n ? TAPIR_EAGAIN : 0;
+	tcp_user_timer_begin(t, to);
+	tcp_ready(t, to);
+	consumed(t, from, moved);
+	return moved;
 }
 
 void tcp_shutdown_receive(struct tapir *t, struct tcp_conn *c)

@@ -266,6 +266,28 @@ START_TEST(join_moves_everything_behind)
 }
 END_TEST
 
+START_TEST(move_takes_whole_frames_as_they_are_and_a_part_of_the_first_as_a_copy)
+{
+	struct tapir_frame *f = frame_with(1, 0, 1460), *g = frame_with(1, 1460, 1460);
+	struct stream from = {0};
+
+	ck_assert_uint_eq(stream_move(&stream, &from, &pools, 10), 0);
+	stream_append_frame(&from, &pools, f);
+	stream_append_frame(&from, &pools, g);
+	ck_assert_uint_eq(stream_move(&stream, &from, &pools, 0), 0);
+	ck_assert_uint_eq(stream_move(&stream, &from, &pools, 2000), 1460);	/* the second would have to be copied */
+	ck_assert_ptr_eq(stream.head, f);
+	holds(&stream, pattern, 1460);
+	holds(&from, pattern + 1460, 1460);
+	ck_assert_uint_eq(stream_move(&stream, &from, &pools, 540), 540);	/* now it is */
+	holds(&stream, pattern, 2000);
+	holds(&from, pattern + 2000, 920);
+	ck_assert_uint_eq(stream_move(&stream, &from, &pools, UINT32_MAX), 920);
+	holds(&stream, pattern, 2920);
+	holds(&from, NULL, 0);
+}
+END_TEST
+
 /* One random act on a stream that holds pattern[at, end). */
 static void act(struct rng *rng, uint32_t *at, uint32_t *end)
 {
@@ -328,6 +350,7 @@ Suite *suite(void)
 	tcase_add_test(c, a_wasteful_frame_stays_as_it_is_when_there_is_nothing_to_copy_to);
 	tcase_add_test(c, borrowed_bytes_are_neither_copied_nor_written_and_are_given_back_when_the_last_is_consumed);
 	tcase_add_test(c, join_moves_everything_behind);
+	tcase_add_test(c, move_takes_whole_frames_as_they_are_and_a_part_of_the_first_as_a_copy);
 	tcase_add_test(c, random_use_matches_a_plain_array);
 	suite_add_tcase(s, c);
 	return s;

@@ -699,6 +699,94 @@ START_TEST(bytes_that_were_not_taken_stay_the_programs)
 }
 END_TEST
 
+/* --- splice --- */
+
+START_TEST(splice_sends_back_what_was_received)
+{
+	struct pair_conn c = pair_connected(7);
+
+	ck_assert_result(tapir_splice(pair[B], c.sd[B], c.sd[B], sizeof text), TAPIR_EAGAIN);
+	ck_assert_result(tapir_send(pair[A], c.sd[A], text, 20000), 20000);
+	pair_carry();
+	ck_assert_result(tapir_splice(pair[B], c.sd[B], c.sd[B], 0), 0);
+	ck_assert_result(tapir_splice(pair[B], c.sd[B], c.sd[B], 100), 100);
+	ck_assert_result(tapir_splice(pair[B], c.sd[B], c.sd[B], SIZE_MAX), 19900);
+	ck_assert_result(tapir_splice(pair[B], c.sd[B], c.sd[B], SIZE_MAX), TAPIR_EAGAIN);
+	pair_carry();
+	ck_assert_result(receives(A, c.sd[A]), 20000);
+	ck_assert_mem_eq(buf, text, 20000);
+	tapir_shutdown(pair[A], c.sd[A], TAPIR_SHUT_WR);
+	pair_carry();
+	ck_assert_result(tapir_splice(pair[B], c.sd[B], c.sd[B], SIZE_MAX), 0);
+	pair_close(&c);
+}
+END_TEST
+
+START_TEST(splice_joins_two_connections)
+{
+	struct pair_conn one = pair_connected(7), other = pair_connected(8);
+
+	ck_assert_result(tapir_send(pair[A], one.sd[A], text, 5000), 5000);
+	pair_carry();
+	ck_assert_result(tapir_splice(pair[B], one.sd[B], other.sd[B], 70000), 5000);
+	pair_carry();
+	ck_assert_result(receives(A, other.sd[A]), 5000);
+	ck_assert_mem_eq(buf, text, 5000);
+	ck_assert_result(receives(A, one.sd[A]), TAPIR_EAGAIN);
+	pair_close(&one);
+	pair_close(&other);
+}
+END_TEST
+
+START_TEST(splice_moves_no_more_than_there_is_room_for_and_tells_when_there_is_again)
+{
+	struct pair_conn c = pair_connected(7);
+	size_t moved = 0, back = 0;
+	int64_t n;
+
+	do {					/* A reads nothing: B's send buffer fills */
+		while (tapir_send(pair[A], c.sd[A], text, 1000) > 0)
+			;
+		pair_carry();
+		n = tapir_splice(pair[B], c.sd[B], c.sd[B], SIZE_MAX);
+		moved += n > 0 ? (size_t)n : 0;
+	} while (n > 0);
+	ck_assert_result(n, TAPIR_EAGAIN);
+	ck_assert(tapir_poll(pair[B], c.sd[B]) & TAPIR_POLLIN);
+	ck_assert(!(tapir_poll(pair[B], c.sd[B]) & TAPIR_POLLOUT));
+	pair_forget_events();
+	while (back < moved && (n = receives(A, c.sd[A])) != 0) {
+		back += n > 0 ? (size_t)n : 0;
+		pair_pass(TAPIR_SEC);
+	}
+	ck_assert_uint_eq(back, moved);
+	ck_assert_int_eq(pair_poll_event(B, c.sd[B]) & TAPIR_POLLOUT, TAPIR_POLLOUT);
+	ck_assert_result(tapir_abort(pair[A], c.sd[A]), 0);
+	pair_close(&c);
+}
+END_TEST
+
+START_TEST(splice_says_why_it_cannot)
+{
+	struct pair_conn c = pair_connected(7);
+	tapir_sd fresh = stream_of(B), datagram = tapir_socket(pair[B], TAPIR_SOCK_DGRAM);
+
+	ck_assert_result(tapir_splice(pair[B], c.sd[B], -1, 1), TAPIR_EBADF);
+	ck_assert_result(tapir_splice(pair[B], -1, c.sd[B], 1), TAPIR_EBADF);
+	ck_assert_result(tapir_splice(pair[B], datagram, c.sd[B], 1), TAPIR_EOPNOTSUPP);
+	ck_assert_result(tapir_splice(pair[B], c.sd[B], fresh, 1), TAPIR_ENOTCONN);
+	ck_assert_result(tapir_splice(pair[B], fresh, c.sd[B], 1), TAPIR_ENOTCONN);
+	sends(A, c.sd[A], "lost?");
+	pair_carry();
+	tapir_shutdown(pair[B], c.sd[B], TAPIR_SHUT_WR);
+	ck_assert_result(tapir_splice(pair[B], c.sd[B], c.sd[B], 5), TAPIR_EPIPE);
+	reads(B, c.sd[B], "lost?");		/* nothing is */
+	tapir_close(pair[B], fresh);
+	tapir_close(pair[B], datagram);
+	pair_close(&c);
+}
+END_TEST
+
 /* --- shutdown, close --- */
 
 START_TEST(a_half_close_ends_one_direction_and_leaves_the_other)
@@ -860,7 +948,9 @@ Suite *suite(void)
 		recvfrom_on_a_stream_names_the_peer, peek_shows_the_bytes_where_they_lie_and_consume_takes_them,
 		borrowed_bytes_are_given_back_once_when_all_of_them_are_acknowledged,
 		borrowed_bytes_are_given_back_when_the_connection_dies, borrowed_bytes_outlive_a_close_until_they_are_acknowledged,
-		bytes_that_were_not_taken_stay_the_programs, a_half_close_ends_one_direction_and_leaves_the_other,
+		bytes_that_were_not_taken_stay_the_programs, splice_sends_back_what_was_received, splice_joins_two_connections,
+		splice_moves_no_more_than_there_is_room_for_and_tells_when_there_is_again, splice_says_why_it_cannot,
+		a_half_close_ends_one_direction_and_leaves_the_other,
 		shut_rd_throws_away_what_arrives_and_keeps_sending, close_is_graceful, close_with_unread_bytes_is_a_reset,
 		abort_and_a_linger_of_0_are_resets, what_arrived_before_a_reset_can_still_be_read,
 		the_same_port_serves_again_at_once_after_close, without_reuseaddr_bind_waits_for_the_old_connections
