@@ -158,6 +158,9 @@ void tapir_usage(const struct tapir *t, struct tapir_usage *usage)
 	*usage = (struct tapir_usage){
 		.sockets = t->sockets->used, .sockets_max = t->cfg.max_sockets,
 		.conns = tcp_connections(t), .conns_max = t->cfg.max_conns + t->cfg.max_half_open + t->cfg.max_time_wait,
+		.bound = t->tcp->bound.used, .bound_max = min_u32(t->cfg.max_bound, t->cfg.max_sockets),
+		.datagram = t->sockets->datagrams, .datagram_max = min_u32(t->cfg.max_datagram, t->cfg.max_sockets),
+		.sending = t->tcp->senders.used, .sending_max = tcp_sender_count(&t->cfg),
 		.half_open = t->tcp->minis.syn.count, .half_open_max = t->cfg.max_half_open,
 		.small_frames = t->frames.small.used, .small_frames_max = t->frames.small.count,
 		.large_frames = t->frames.large.used, .large_frames_max = t->frames.large.count,

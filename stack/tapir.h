@@ -288,6 +288,12 @@ struct tapir_config {
 					 * Beyond: syn_cookies */
 	uint32_t max_time_wait;		/* and those in TIME-WAIT that no program holds, likewise; default 16384, as many as
 					 * ephemeral ports. Beyond: the oldest ends */
+	uint16_t max_bound;		/* TCP sockets with an address of their own, from bind() or listen(), whose listeners and
+					 * addresses lie apart so that others do not pay for them; default 1024 */
+	uint32_t max_datagram;		/* UDP sockets, of max_sockets, likewise; default 1024 */
+	uint32_t max_sending;		/* connections that have text under way, about 900 bytes each; others wait for their turn.
+					 * Default 0: a quarter of max_conns, or 64. Text lies in frames, so never more than
+					 * there are frames, borrowed ones included */
 	uint32_t tcp_tunings;		/* different sets of rarely set TCP options (TAPIR_TCP_KEEPIDLE and so on) in use at
 					 * once, by any number of sockets; default 256 */
 	uint32_t small_frames;		/* buffers of 2 KiB; default 4096 */
@@ -452,6 +458,8 @@ uint64_t tapir_count(const struct tapir *t, enum tapir_verdict v);	/* frames wit
 struct tapir_usage {			/* how much of the lent memory is taken, against what there is */
 	uint32_t sockets, sockets_max, conns, conns_max, small_frames, small_frames_max, large_frames, large_frames_max;
 	uint32_t half_open, half_open_max, time_wait, time_wait_max;	/* of conns */
+	uint32_t bound, bound_max, datagram, datagram_max;			/* of sockets */
+	uint32_t sending, sending_max;	/* connections that have, or just had, text under way */
 	uint32_t arp, arp_max, reass, reass_max, tcp_tunings, tcp_tunings_max, timers;
 };
 void tapir_usage(const struct tapir *t, struct tapir_usage *usage);

@@ -47,7 +47,7 @@ void frameq_clear(struct frameq *q, struct frame_pools *p);
 struct stream {
 	struct tapir_frame *head, *tail;
 	uint32_t bytes;				/* in the queue */
-	uint32_t held;				/* bytes of storage it pins: frames' cap */
+	uint32_t limit;				/* how many it is meant to hold: its owner's alone */
 };
 /* Copies up to n bytes to the end, filling the last frame first; returns how many fitted into the pools. */
 uint32_t stream_append(struct stream *s, struct frame_pools *p, const uint8_t *bytes, uint32_t n);

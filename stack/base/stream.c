@@ -1,7 +1,7 @@
-/* stream.c: queues of bytes made of frames. Owns the order of the bytes and what they pin. Never empties the pools of
+/* stream.c: queues of bytes made of frames. Owns the order of the bytes. Never empties the pools of
  * what arriving frames need: it takes buffers with frame_get_for_queue.
  *
- * Invariants: no frame in a stream is empty; bytes is the sum of their len, held the sum of their cap. */
+ * Invariants: no frame in a stream is empty; bytes is the sum of their len. */
 #include "frame.h"
 
 #define LARGE_FROM 8192u	/* so many bytes to come are worth a large frame */
@@ -15,7 +15,6 @@ static void link_frame(struct stream *s, struct tapir_frame *f)
 		s->head = f;
 	s->tail = f;
 	s->bytes += f->len;
-	s->held += f->cap;
 }
 
 static struct tapir_frame *unlink_head(struct stream *s)
@@ -26,7 +25,6 @@ static struct tapir_frame *unlink_head(struct stream *s)
 	if (!s->head)
 		s->tail = NULL;
 	s->bytes -= f->len;
-	s->held -= f->cap;
 	return f;
 }
 
@@ -184,8 +182,7 @@ void stream_join(struct stream *to, struct stream *from)
 		to->head = from->head;
 	to->tail = from->tail;
 	to->bytes += from->bytes;
-	to->held += from->held;
-	*from = (struct stream){0};
+	*from = (struct stream){.limit = from->limit};
 }
 
 void stream_clear(struct stream *s, struct frame_pools *p)

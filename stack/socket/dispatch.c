@@ -53,7 +53,7 @@ static bool tell_listening(struct turn *u)
 
 static bool tell_connection(struct turn *u, struct socket *child)
 {
-	struct tapir_endpoint peer = child->u.tcp.conn->peer;
+	struct tapir_endpoint peer = child->conn->peer;
 
 	u->ran++;
 	if (u->s->handlers->on_connection)
@@ -69,7 +69,7 @@ static void serve_listener(struct turn *u)
 	if (!tell_listening(u))
 		return;
 	for (int n = 0; n < SERVE_COUNT && !u->s->paused; n++) {
-		child = stream_is_listening(u->s) ? stream_accept(u->t, u->s, &error) : NULL;
+		child = u->s->listening ? stream_accept(u->t, u->s, &error) : NULL;
 		if (!child || !tell_connection(u, child))
 			return;
 	}
@@ -86,7 +86,7 @@ void socket_settle(struct tapir *t, struct socket *s)
 	if (all->showing != s)
 		return;
 	all->showing = NULL;
-	tcp_receive_consume(t, s->u.tcp.conn, all->shown);
+	tcp_receive_consume(t, s->conn, all->shown);
 }
 
 /* Shows the first run of unread bytes and consumes it. */
@@ -108,12 +108,12 @@ static bool serve_data(struct turn *u)
 	uint32_t left = SERVE_BYTES;
 	struct span data;
 
-	while (!u->s->paused && u->s->u.tcp.conn->rx.bytes) {
+	while (!u->s->paused && u->s->conn->rx.bytes) {
 		if (!left) {
 			socket_changed(u->t, u->s);
 			return true;
 		}
-		tcp_receive_peek(u->t, u->s->u.tcp.conn, &data, 1);
+		tcp_receive_peek(u->t, u->s->conn, &data, 1);
 		data = span_first(data, left);
 		left -= (uint32_t)data.n;
 		if (!tell_data(u, data))
@@ -124,7 +124,7 @@ static bool serve_data(struct turn *u)
 
 static bool serve_end(struct turn *u)
 {
-	const struct tcp_conn *c = u->s->u.tcp.conn;
+	const struct tcp_conn *c = u->s->conn;
 
 	if (u->s->told_end || !c->fin_rcvd || c->rx.bytes)
 		return true;
@@ -135,7 +135,7 @@ static bool serve_end(struct turn *u)
 /* There is room again when half of the buffer is free: a program that fills every byte as it comes sends small pieces. */
 static bool serve_drain(struct turn *u)
 {
-	if (!u->s->wants_drain || !stream_can_send(u->s) || tcp_send_room(u->s->u.tcp.conn) < u->s->u.tcp.conn->sndbuf / 2)
+	if (!u->s->wants_drain || !stream_can_send(u->s) || tcp_send_room(u->s->conn) < u->s->conn->tx.limit / 2)
 		return true;
 	u->s->wants_drain = false;
 	return tell(u, u->s->handlers->on_drain);
@@ -145,7 +145,7 @@ static bool serve_drain(struct turn *u)
  * left over for on_drain. */
 static void end_too(struct turn *u)
 {
-	struct tcp_conn *c = u->s->u.tcp.conn;
+	struct tcp_conn *c = u->s->conn;
 
 	if (u->s->told_end && !u->s->handlers->allow_half_open && !u->s->wants_drain && c->state == TCP_CLOSE_WAIT)
 		tcp_close(u->t, c);
@@ -155,7 +155,7 @@ static void end_too(struct turn *u)
  * read, or will not be read because an error cuts a pause short. */
 static bool is_finished(const struct socket *s)
 {
-	const struct tcp_conn *c = s->u.tcp.conn;
+	const struct tcp_conn *c = s->conn;
 
 	if (c->state == TCP_CLOSED)
 		return !c->rx.bytes || (s->paused && c->error);
@@ -226,7 +226,7 @@ static void serve_dgram(struct turn *u)
 {
 	int error = dgram_take_error(u->s);
 
-	if (u->s->u.udp.bound && !tell_listening(u))
+	if (u->s->udp->bound && !tell_listening(u))
 		return;
 	if (error && !tell_error(u, error))
 		return;
@@ -246,9 +246,9 @@ static int serve(struct tapir *t, struct socket *s)
 
 	if (s->type == TAPIR_SOCK_DGRAM)
 		serve_dgram(&u);
-	else if (stream_is_listening(s))
+	else if (s->listening)
 		serve_listener(&u);
-	else if (s->u.tcp.conn)
+	else if (s->conn)
 		serve_connection(&u);
 	return u.ran;
 }

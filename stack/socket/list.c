@@ -5,13 +5,14 @@
 
 #define LOOKS 256u
 
-static struct tapir_tcp_row listener_row(const struct socket *s)
+static struct tapir_tcp_row listener_row(const struct tapir *t, const struct socket *s)
 {
-	const struct tcp_listener *l = &s->u.tcp.listener;
+	const struct tcp_bound *b = tcp_bound_of(t, s->bound);
+	const struct tcp_listener *l = &b->listener;
 	struct tapir_tcp_row row = {.recv_q = l->accepted, .send_q = l->backlog, .sndbuf = l->sndbuf, .rcvbuf = l->rcvbuf};
 
 	row.info.state = TAPIR_TCP_LISTEN;
-	row.info.local = s->u.tcp.bound.local;
+	row.info.local = b->local;
 	row.info.congestion = tapir_cc_name((enum tapir_cc)l->congestion);
 	for (int i = 0; i < TAPIR_TIMER_COUNT; i++)
 		row.due_us[i] = USEC_NEVER;
@@ -25,9 +26,9 @@ static bool tcp_place(struct tapir *t, uint32_t at, struct tapir_tcp_row *row)
 
 	if (at >= t->sockets->max)
 		return tcp_row(t, at - t->sockets->max, row);
-	if (s->type != TAPIR_SOCK_STREAM || !stream_is_listening(s))
+	if (s->type != TAPIR_SOCK_STREAM || !s->listening)
 		return false;
-	*row = listener_row(s);
+	*row = listener_row(t, s);
 	return true;
 }
 
@@ -57,9 +58,9 @@ uint32_t tapir_udp_list(const struct tapir *t, struct tapir_cursor *cursor, stru
 
 	while (cursor->at < t->sockets->fresh && n < max && looks++ < LOOKS) {
 		const struct socket *s = &t->sockets->slots[cursor->at++];
-		const struct udp_sock *u = &s->u.udp;
+		const struct udp_sock *u = s->type == TAPIR_SOCK_DGRAM ? s->udp : NULL;
 
-		if (s->type != TAPIR_SOCK_DGRAM || !u->bound)
+		if (!u || !u->bound)
 			continue;
 		rows[n++] = (struct tapir_udp_row){.local = u->local, .peer = u->peer, .recv_q = u->rx_held,
 						   .datagrams = u->rx.count, .rcvbuf = u->rcvbuf, .drops = u->drops};

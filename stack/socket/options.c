@@ -42,7 +42,7 @@ static const struct option_rule { enum who get, set; int min, max; } rules[] = {
 };
 #define OPTION_COUNT ((int)(sizeof rules / sizeof rules[0]))
 
-static void set(const struct tapir *t, struct socket_options *o, enum tapir_opt opt, int value)
+static void set(struct socket_options *o, enum tapir_opt opt, int value)
 {
 	switch (opt) {
 	case TAPIR_SO_REUSEADDR: o->reuse = value != 0; break;
@@ -55,23 +55,24 @@ static void set(const struct tapir *t, struct socket_options *o, enum tapir_opt 
 	case TAPIR_IP_TOS: o->tos = (uint8_t)value; break;
 	case TAPIR_TCP_NODELAY: o->nodelay = value != 0; break;
 	case TAPIR_TCP_RETRIES: o->retries = value < 0 ? UINT8_MAX : (uint8_t)value; break;
-	case TAPIR_TCP_CONGESTION: o->congestion = (uint8_t)value; break;
-	case TAPIR_TCP_DEFER_ACCEPT: o->defer = tcp_defer_timeouts(&t->cfg, (uint32_t)value); break;
-	case TAPIR_TCP_FASTOPEN: o->fastopen = (uint16_t)value; break;
+	case TAPIR_TCP_CONGESTION: o->congestion = (unsigned)value & 3; break;
 	case TAPIR_TCP_FASTOPEN_CONNECT: o->fastopen_connect = value != 0; break;
 	case TAPIR_TCP_CORK: o->cork = value != 0; break;
 	case TAPIR_TCP_QUICKACK: o->quickack = value != 0; break;
 	case TAPIR_SO_TYPE: case TAPIR_SO_ERROR: case TAPIR_SO_ACCEPTCONN:
 	case TAPIR_TCP_MAXSEG: case TAPIR_TCP_USER_TIMEOUT: case TAPIR_TCP_KEEPIDLE: case TAPIR_TCP_KEEPINTVL:
 	case TAPIR_TCP_KEEPCNT: case TAPIR_TCP_SYNCNT: case TAPIR_TCP_LINGER2: case TAPIR_TCP_WINDOW_CLAMP:
+	case TAPIR_TCP_DEFER_ACCEPT: case TAPIR_TCP_FASTOPEN:
 		assert(false);		/* the rules have no setter, or choose() is it */
 	}
 }
 
 /* An option that lies in the set of choices. False: it is none of those. */
-static bool choose(struct tcp_choices *is, enum tapir_opt opt, int value)
+static bool choose(const struct tapir *t, struct tcp_choices *is, enum tapir_opt opt, int value)
 {
 	switch ((int)opt) {
+	case TAPIR_TCP_DEFER_ACCEPT: is->defer = tcp_defer_timeouts(&t->cfg, (uint32_t)value); return true;
+	case TAPIR_TCP_FASTOPEN: is->fastopen = (uint16_t)value; return true;
 	case TAPIR_TCP_MAXSEG: is->maxseg = (uint16_t)value; return true;
 	case TAPIR_TCP_USER_TIMEOUT: is->user_timeout_ms = (uint32_t)value; return true;
 	case TAPIR_TCP_KEEPIDLE: is->keep_idle_s = (uint16_t)value; return true;
@@ -86,25 +87,25 @@ static bool choose(struct tcp_choices *is, enum tapir_opt opt, int value)
 
 static int set_stream(struct tapir *t, struct socket *s, enum tapir_opt opt, int value)
 {
-	struct tcp_choices is = s->opt.tuning->is;
-	struct tcp_tuning *tuning = s->opt.tuning;
+	struct tcp_choices is = s->tuning->is;
+	struct tcp_tuning *tuning = s->tuning;
 
 	if (opt == TAPIR_TCP_MAXSEG && value && value < MAXSEG_MIN)
 		return TAPIR_EINVAL;
-	if (opt == TAPIR_TCP_MAXSEG && s->u.tcp.conn)
+	if (opt == TAPIR_TCP_MAXSEG && s->conn)
 		return TAPIR_EISCONN;		/* it is agreed in the SYNs */
-	if (!choose(&is, opt, value))
-		set(t, &s->opt, opt, opt == TAPIR_IP_TOS ? value & ~IP_ECN_MASK : value);	/* those two bits are ecn.c's */
+	if (!choose(t, &is, opt, value))
+		set(&s->opt, opt, opt == TAPIR_IP_TOS ? value & ~IP_ECN_MASK : value);	/* those two bits are ecn.c's */
 	else
-		tuning = tcp_tuning_change(t, s->opt.tuning, &is);
+		tuning = tcp_tuning_change(t, s->tuning, &is);
 	if (!tuning)
 		return TAPIR_ENOMEM;
-	s->opt.tuning = tuning;
+	s->tuning = tuning;
 	stream_apply_options(t, s);
-	if (s->u.tcp.conn && opt == TAPIR_TCP_QUICKACK)
-		tcp_set_quickack(t, s->u.tcp.conn, value);
-	if (s->u.tcp.conn && opt == TAPIR_TCP_NODELAY)		/* again: it may have to pass a cork */
-		tcp_set_nodelay(t, s->u.tcp.conn, value);
+	if (s->conn && opt == TAPIR_TCP_QUICKACK)
+		tcp_set_quickack(t, s->conn, value);
+	if (s->conn && opt == TAPIR_TCP_NODELAY)		/* again: it may have to pass a cork */
+		tcp_set_nodelay(t, s->conn, value);
 	return 0;
 }
 
@@ -120,16 +121,16 @@ int tapir_setsockopt(struct tapir *t, tapir_sd sd, enum tapir_opt opt, int value
 		return TAPIR_EINVAL;
 	if (s->type == TAPIR_SOCK_STREAM)
 		return set_stream(t, s, opt, value);
-	set(t, &s->opt, opt, value);
+	set(&s->opt, opt, value);
 	dgram_apply_options(s);
 	return 0;
 }
 
 static int max_segment(const struct socket *s)
 {
-	if (s->u.tcp.conn && s->u.tcp.conn->snd.mss)
-		return s->u.tcp.conn->snd.mss;
-	return s->opt.tuning->is.maxseg ? s->opt.tuning->is.maxseg : DEFAULT_MSS;
+	if (s->conn && s->conn->snd.mss)
+		return s->conn->snd.mss;
+	return s->tuning->is.maxseg ? s->tuning->is.maxseg : DEFAULT_MSS;
 }
 
 static int seconds(usec_t us) { return (int)(us / TAPIR_SEC); }
@@ -137,7 +138,7 @@ static int seconds(usec_t us) { return (int)(us / TAPIR_SEC); }
 /* A choice as it is in effect: the program's, or the configuration's. */
 static int choice(const struct tapir *t, const struct socket *s, enum tapir_opt opt)
 {
-	const struct tcp_choices *is = &s->opt.tuning->is;
+	const struct tcp_choices *is = &s->tuning->is;
 
 	switch ((int)opt) {
 	case TAPIR_TCP_USER_TIMEOUT: return (int)is->user_timeout_ms;
@@ -152,8 +153,8 @@ static int choice(const struct tapir *t, const struct socket *s, enum tapir_opt 
 
 static bool acks_quickly(const struct tapir *t, const struct socket *s)
 {
-	if (s->u.tcp.conn)
-		return s->u.tcp.conn->rcv.quick > 0;
+	if (s->conn)
+		return s->conn->rcv.quick > 0;
 	return s->opt.quickack == QUICKACK_UNSET ? t->cfg.quickacks > 0 : s->opt.quickack;
 }
 
@@ -161,11 +162,11 @@ static bool acks_quickly(const struct tapir *t, const struct socket *s)
 /* Of a connection: as large as it is now. */
 static uint32_t buffer_size(const struct socket *s, enum tapir_opt opt)
 {
-	const struct tcp_conn *c = s->type == TAPIR_SOCK_STREAM ? s->u.tcp.conn : NULL;
+	const struct tcp_conn *c = s->type == TAPIR_SOCK_STREAM ? s->conn : NULL;
 
 	if (opt == TAPIR_SO_SNDBUF)
-		return c ? c->sndbuf : s->opt.sndbuf;
-	return c ? c->rcvbuf : s->opt.rcvbuf;
+		return c ? c->tx.limit : s->opt.sndbuf;
+	return c ? c->rx.limit : s->opt.rcvbuf;
 }
 
 static int get(const struct tapir *t, struct socket *s, enum tapir_opt opt)
@@ -176,7 +177,7 @@ static int get(const struct tapir *t, struct socket *s, enum tapir_opt opt)
 	switch (opt) {
 	case TAPIR_SO_TYPE: return s->type;
 	case TAPIR_SO_ERROR: return stream ? stream_take_error(s) : dgram_take_error(s);
-	case TAPIR_SO_ACCEPTCONN: return stream && stream_is_listening(s);
+	case TAPIR_SO_ACCEPTCONN: return stream && s->listening;
 	case TAPIR_SO_REUSEADDR: return o->reuse;
 	case TAPIR_SO_BROADCAST: return o->broadcast;
 	case TAPIR_SO_KEEPALIVE: return o->keepalive;
@@ -188,8 +189,8 @@ static int get(const struct tapir *t, struct socket *s, enum tapir_opt opt)
 	case TAPIR_TCP_MAXSEG: return max_segment(s);
 	case TAPIR_TCP_RETRIES: return o->retries == UINT8_MAX ? -1 : o->retries;
 	case TAPIR_TCP_CONGESTION: return o->congestion;
-	case TAPIR_TCP_DEFER_ACCEPT: return (int)tcp_defer_seconds(&t->cfg, o->defer);
-	case TAPIR_TCP_FASTOPEN: return o->fastopen;
+	case TAPIR_TCP_DEFER_ACCEPT: return (int)tcp_defer_seconds(&t->cfg, s->tuning->is.defer);
+	case TAPIR_TCP_FASTOPEN: return s->tuning->is.fastopen;
 	case TAPIR_TCP_FASTOPEN_CONNECT: return o->fastopen_connect;
 	case TAPIR_TCP_CORK: return o->cork;
 	case TAPIR_TCP_QUICKACK: return acks_quickly(t, s);

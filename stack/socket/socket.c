@@ -15,11 +15,11 @@ tapir_sd tapir_socket(struct tapir *t, enum tapir_sock_type type)
 		return TAPIR_ENOMEM;
 	s->opt = (struct socket_options){.sndbuf = t->cfg.sndbuf,
 					 .rcvbuf = is_stream(s) ? t->cfg.rcvbuf : t->cfg.udp_rcvbuf,
-					 .ttl = t->cfg.ttl, .retries = t->cfg.retries2, .congestion = (uint8_t)t->cfg.congestion,
+					 .ttl = t->cfg.ttl, .retries = t->cfg.retries2, .congestion = t->cfg.congestion & 3,
 					 .reuse = true};
 	if (is_stream(s)) {
 		s->opt.quickack = QUICKACK_UNSET;
-		s->opt.tuning = tcp_tuning_plain(t);
+		s->tuning = tcp_tuning_plain(t);
 		stream_apply_options(t, s);
 	} else {
 		dgram_apply_options(s);
@@ -67,8 +67,8 @@ int64_t tapir_recvfrom(struct tapir *t, tapir_sd sd, void *buf, size_t n, struct
 		return TAPIR_EBADF;
 	if (!is_stream(s))
 		return dgram_recv(t, s, buf, n, from);
-	if (from && s->u.tcp.conn)
-		*from = s->u.tcp.conn->peer;
+	if (from && s->conn)
+		*from = s->conn->peer;
 	return stream_recv(t, s, buf, n);
 }
 
@@ -123,16 +123,16 @@ int tapir_getsockname(struct tapir *t, tapir_sd sd, struct tapir_endpoint *local
 
 	if (!s)
 		return TAPIR_EBADF;
-	*local = is_stream(s) ? stream_local(s) : s->u.udp.local;
+	*local = is_stream(s) ? stream_local(t, s) : s->udp->local;
 	return 0;
 }
 
 static const struct tapir_endpoint *peer_of(const struct socket *s)
 {
-	const struct tcp_conn *c = s->u.tcp.conn;
+	const struct tcp_conn *c = s->conn;
 
 	if (!is_stream(s))
-		return s->u.udp.peer.port ? &s->u.udp.peer : NULL;
+		return s->udp->peer.port ? &s->udp->peer : NULL;
 	return c && s->connected && c->state != TCP_CLOSED ? &c->peer : NULL;
 }
 
@@ -155,12 +155,12 @@ int tapir_tcp_info(struct tapir *t, tapir_sd sd, struct tapir_tcp_info *info)
 
 	if (!s)
 		return error;
-	if (s->u.tcp.conn) {
-		tcp_status(t, s->u.tcp.conn, info);
+	if (s->conn) {
+		tcp_status(t, s->conn, info);
 		return 0;
 	}
-	*info = (struct tapir_tcp_info){.state = stream_is_listening(s) ? TAPIR_TCP_LISTEN : TAPIR_TCP_CLOSED,
-					.local = stream_local(s), .congestion = tapir_cc_name((enum tapir_cc)s->opt.congestion)};
+	*info = (struct tapir_tcp_info){.state = s->listening ? TAPIR_TCP_LISTEN : TAPIR_TCP_CLOSED,
+					.local = stream_local(t, s), .congestion = tapir_cc_name((enum tapir_cc)s->opt.congestion)};
 	return 0;
 }
 
@@ -168,7 +168,7 @@ int tapir_tcp_info(struct tapir *t, tapir_sd sd, struct tapir_tcp_info *info)
 
 static int ready_for(const struct tapir *t, const struct socket *s)
 {
-	return is_stream(s) ? stream_poll(s) : dgram_poll(t, s);
+	return is_stream(s) ? stream_poll(t, s) : dgram_poll(t, s);
 }
 
 int tapir_poll(struct tapir *t, tapir_sd sd)

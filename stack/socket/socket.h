@@ -3,6 +3,9 @@
  * Nothing here looks at a segment or a datagram's header, and nothing scans the table: every call costs the same with a
  * million sockets.
  *
+ * Most sockets of many are idle streams, so what those do not need lies apart: a local address and a listener in tcp/bound.c's
+ * pool, the UDP half in dgram.c's, rare options in a set that is shared (tcp/tuning.c). Numbers in a pool count from 1; 0: none.
+ *
  * Invariant: a socket in use is in at most one list; which one says what it waits for. */
 #ifndef SOCKET_SOCKET_H
 #define SOCKET_SOCKET_H
@@ -20,51 +23,51 @@ enum socket_list_id {
 	LIST_SLOT,		/* an accept found the table full: changed when a socket is closed */
 	LIST_COUNT
 };
-struct socket_list { struct socket *head, *tail; };
+struct socket_list { uint32_t head, tail; };	/* numbers of sockets, from 1; 0: none */
 
 #define QUICKACK_UNSET 2
 
 struct socket_options {
 	uint32_t sndbuf, rcvbuf;
-	bool sndbuf_fixed, rcvbuf_fixed;	/* the program has set them */
 	uint8_t ttl, tos;
 	uint8_t retries;		/* R2; UINT8_MAX: for ever */
-	uint8_t congestion;		/* enum tapir_cc */
-	bool nodelay, cork, keepalive, reuse, broadcast;
-	bool abort_on_close;		/* SO_LINGER 0 */
-	uint8_t defer;			/* a listener's, in timeouts */
-	bool fastopen_connect;
-	uint16_t fastopen;		/* a listener's limit */
-	uint8_t quickack;		/* what the next connection begins with: 1 or 0; QUICKACK_UNSET: config.quickacks */
-	struct tcp_tuning *tuning;	/* streams only; as one of its users */
+	uint8_t congestion : 2;		/* enum tapir_cc */
+	uint8_t quickack : 2;		/* what the next connection begins with: 1 or 0; QUICKACK_UNSET: config.quickacks */
+	bool sndbuf_fixed : 1, rcvbuf_fixed : 1;	/* the program has set them */
+	bool nodelay : 1, cork : 1, keepalive : 1, reuse : 1, broadcast : 1;
+	bool abort_on_close : 1;	/* SO_LINGER 0 */
+	bool fastopen_connect : 1;
 };
 
 struct socket {
-	struct socket *next, *prev;	/* in its list, or in the list of free slots */
+	uint32_t next, prev;		/* in its list, or in the list of free slots */
 	union {
-		struct {
-			struct tcp_bound bound;
-			struct tcp_listener listener;	/* in use while bound.listener points to it */
-			struct tcp_conn *conn;		/* NULL: neither connected nor connecting */
-		} tcp;
-		struct udp_sock udp;
-	} u;
+		struct tcp_conn *conn;	/* stream; NULL: neither connected nor connecting */
+		struct udp_sock *udp;	/* datagram; never NULL */
+	};
 	void *user;			/* tapir_set_user */
 	const struct tapir_handlers *handlers;	/* way 3; NULL: the program polls */
 	void *ctx;
-	uint32_t generation;		/* of the descriptor; moves on when it is closed */
-	uint8_t type;			/* enum tapir_sock_type, 0: the slot is free */
-	uint8_t list;			/* enum socket_list_id */
-	bool connected;			/* stream: the handshake has completed, now or once */
-	bool shut_rd, shut_wr;		/* datagram; a stream's connection knows by itself */
-	bool paused;
-	bool wants_drain;		/* a send was short: on_drain is owed */
-	bool told_listening, told_connect, told_end;	/* callbacks that come once */
+	struct tcp_tuning *tuning;	/* streams only; as one of its users */
 	struct socket_options opt;
+	uint32_t generation;		/* of the descriptor; moves on when it is closed */
+	uint16_t bound;			/* stream: the number of its struct tcp_bound; 0: it has no address but its connection's */
+	uint8_t type : 2;		/* enum tapir_sock_type, 0: the slot is free */
+	uint8_t list : 3;		/* enum socket_list_id */
+	bool listening : 1;		/* stream */
+	bool connected : 1;		/* stream: the handshake has completed, now or once */
+	bool shut_rd : 1, shut_wr : 1;	/* datagram; a stream's connection knows by itself */
+	bool paused : 1;
+	bool wants_drain : 1;		/* a send was short: on_drain is owed */
+	bool told_listening : 1, told_connect : 1, told_end : 1;	/* callbacks that come once */
 };
 
+_Static_assert(sizeof(struct socket) <= 72, "see struct tcp_conn: with its connection an idle one is to cost 512");
+
 struct sockets {
-	struct socket *slots, *free;
+	struct socket *slots;
+	struct udp_sock *free_udp;
+	uint32_t free, datagrams;	/* datagrams: of the sockets in use */
 	uint32_t max, used, fresh;	/* slots from fresh on have never been used, nor touched */
 	uint8_t collecting;		/* which LIST_DISPATCH_ takes what changes now */
 	bool dispatching;
@@ -75,9 +78,14 @@ struct sockets {
 };
 
 /* --- table.c: descriptors, lists, upcalls --- */
+static inline uint32_t socket_number(const struct sockets *all, const struct socket *s) { return (uint32_t)(s - all->slots) + 1; }
+static inline struct socket *socket_of(const struct sockets *all, uint32_t number)
+{
+	return number ? &all->slots[number - 1] : NULL;
+}
 size_t sockets_size(const struct tapir_config *cfg);
 void sockets_init(struct tapir *t, void *mem);			/* sets t->sockets */
-/* A socket in use without options; NULL: the table is full. */
+/* A socket in use without options; NULL: the table is full, or there is no UDP half left. */
 struct socket *socket_new(struct tapir *t, enum tapir_sock_type type);
 void socket_free(struct tapir *t, struct socket *s);		/* the protocol half is already gone */
 struct socket *socket_find(const struct tapir *t, tapir_sd sd);	/* NULL: TAPIR_EBADF */
@@ -100,13 +108,15 @@ int64_t stream_recv(struct tapir *t, struct socket *s, void *buf, size_t n);
 struct socket *stream_accept(struct tapir *t, struct socket *s, int *error);
 int stream_shutdown(struct tapir *t, struct socket *s, enum tapir_shut how);
 void stream_close(struct tapir *t, struct socket *s, bool abort);	/* lets go of whatever it has */
-struct tapir_endpoint stream_local(const struct socket *s);
+struct tapir_endpoint stream_local(const struct tapir *t, const struct socket *s);
 int stream_take_error(struct socket *s);			/* the pending error, once; 0: none */
-int stream_poll(const struct socket *s);
+int stream_poll(const struct tapir *t, const struct socket *s);
 bool stream_can_send(const struct socket *s);			/* it is open for sending, and there is room */
-static inline bool stream_is_listening(const struct socket *s) { return s->u.tcp.bound.listener != NULL; }
 
 /* --- dgram.c: UDP's half --- */
+size_t dgrams_size(const struct tapir_config *cfg);
+void dgrams_init(struct tapir *t, void *mem);
+bool dgram_open(struct tapir *t, struct socket *s);		/* false: config.max_datagram are in use */
 void dgram_apply_options(struct socket *s);
 int dgram_bind(struct tapir *t, struct socket *s, const struct tapir_endpoint *local);
 int dgram_connect(struct tapir *t, struct socket *s, const struct tapir_endpoint *peer);

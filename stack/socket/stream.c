@@ -1,16 +1,13 @@
 /* stream.c: TCP's half of the socket calls: which of POSIX's states a stream is in, and what each call means there. The
  * connection itself and all it does is tcp/user.c.
  *
- * A stream is idle, bound (bound.registered), listening (bound.listener), or has a connection (conn) from connect() or
+ * A stream is idle, bound (bound), listening, or has a connection (conn) from connect() or
  * accept(). A connection stays with its socket after it has ended, for what is unread and for its error, which is told
  * once: by recv, by send, by connect after a failed one, or by SO_ERROR. */
 #include "socket.h"
 
-void stream_apply_options(struct tapir *t, struct socket *s)
+static void tell_listener(struct tcp_listener *l, const struct socket *s)
 {
-	struct tcp_listener *l = &s->u.tcp.listener;
-	struct tcp_conn *c = s->u.tcp.conn;
-
 	l->rcvbuf = s->opt.rcvbuf;
 	l->sndbuf = s->opt.sndbuf;
 	l->rcvbuf_fixed = s->opt.rcvbuf_fixed;
@@ -21,23 +18,23 @@ void stream_apply_options(struct tapir *t, struct socket *s)
 	l->congestion = s->opt.congestion;
 	l->nodelay = s->opt.nodelay;
 	l->cork = s->opt.cork;
-	l->tuning = s->opt.tuning;
+	l->tuning = s->tuning;
 	l->keepalive = s->opt.keepalive;
-	l->defer = s->opt.defer;
-	l->fastopen.limit = s->opt.fastopen;
-	if (!c)
-		return;
+}
+
+static void tell_connection(struct tapir *t, struct tcp_conn *c, const struct socket *s)
+{
 	if (s->opt.rcvbuf_fixed)
-		c->rcvbuf = s->opt.rcvbuf;
+		c->rx.limit = s->opt.rcvbuf;
 	if (s->opt.sndbuf_fixed)
-		c->sndbuf = s->opt.sndbuf;
+		c->tx.limit = s->opt.sndbuf;
 	c->rcvbuf_fixed = s->opt.rcvbuf_fixed;
 	c->sndbuf_fixed = s->opt.sndbuf_fixed;
 	c->ttl = s->opt.ttl;
 	c->tos = s->opt.tos;
 	c->retries = s->opt.retries;
 	tcp_set_congestion(t, c, (enum tapir_cc)s->opt.congestion);
-	tcp_set_tuning(t, c, s->opt.tuning);
+	tcp_set_tuning(t, c, s->tuning);
 	if (c->nodelay != s->opt.nodelay)
 		tcp_set_nodelay(t, c, s->opt.nodelay);
 	if (c->cork != s->opt.cork)
@@ -46,11 +43,27 @@ void stream_apply_options(struct tapir *t, struct socket *s)
 		tcp_set_keepalive(t, c, s->opt.keepalive);
 }
 
+void stream_apply_options(struct tapir *t, struct socket *s)
+{
+	if (s->listening)
+		tell_listener(&tcp_bound_of(t, s->bound)->listener, s);
+	if (s->conn)
+		tell_connection(t, s->conn, s);
+}
+
 int stream_bind(struct tapir *t, struct socket *s, const struct tapir_endpoint *local)
 {
-	if (s->u.tcp.bound.registered || s->u.tcp.conn)
+	struct tcp_bound *b;
+	int error = 0;
+
+	if (s->bound || s->conn)
 		return TAPIR_EINVAL;
-	return tcp_bind(t, &s->u.tcp.bound, local, s->opt.reuse);
+	b = tcp_bind(t, local, s->opt.reuse, &error);
+	if (!b)
+		return error;
+	b->owner = socket_number(t->sockets, s);
+	s->bound = tcp_bound_number(t, b);
+	return 0;
 }
 
 int tapir_listen(struct tapir *t, tapir_sd sd, int backlog)
@@ -58,22 +71,24 @@ int tapir_listen(struct tapir *t, tapir_sd sd, int backlog)
 	static const struct tapir_endpoint any;
 	int error;
 	struct socket *s = socket_find_stream(t, sd, &error);
+	struct tcp_bound *b;
 
 	if (!s)
 		return error;
-	if (s->u.tcp.conn)
+	if (s->conn)
 		return TAPIR_EINVAL;
-	if (!s->u.tcp.bound.registered)
-		error = tcp_bind(t, &s->u.tcp.bound, &any, s->opt.reuse);
+	if (!s->bound)
+		error = stream_bind(t, s, &any);
 	if (error)
 		return error;
+	b = tcp_bound_of(t, s->bound);
 	backlog = backlog < 1 ? 1 : backlog;
-	s->u.tcp.listener.backlog = (uint16_t)min_u32((uint32_t)backlog, t->cfg.backlog);
-	if (stream_is_listening(s))
+	b->listener.backlog = (uint16_t)min_u32((uint32_t)backlog, t->cfg.backlog);
+	if (s->listening)
 		return 0;
+	s->listening = true;
 	stream_apply_options(t, s);
-	s->u.tcp.listener.owner = s;
-	tcp_open_passive(t, &s->u.tcp.bound, &s->u.tcp.listener);
+	tcp_open_passive(t, b);
 	socket_changed(t, s);		/* on_listening */
 	return 0;
 }
@@ -81,7 +96,7 @@ int tapir_listen(struct tapir *t, tapir_sd sd, int backlog)
 /* What POSIX says to a connect() on a socket that has a connection: 0 when it failed and may be tried anew. */
 static int connect_again(struct tapir *t, struct socket *s)
 {
-	struct tcp_conn *c = s->u.tcp.conn;
+	struct tcp_conn *c = s->conn;
 	int error;
 
 	if (s->connected || tcp_fastopen_waits(c))	/* then connect() has said so */
@@ -91,33 +106,33 @@ static int connect_again(struct tapir *t, struct socket *s)
 	error = stream_take_error(s);
 	if (error)
 		return error;
-	s->u.tcp.conn = NULL;
+	s->conn = NULL;
 	tcp_release(t, c);
 	return 0;
 }
 
 int stream_connect(struct tapir *t, struct socket *s, const struct tapir_endpoint *peer)
 {
-	struct tapir_endpoint local = stream_local(s);
+	struct tapir_endpoint local = stream_local(t, s);
 	int error;
 
-	if (stream_is_listening(s))
+	if (s->listening)
 		return TAPIR_EOPNOTSUPP;
-	if (s->u.tcp.conn) {
+	if (s->conn) {
 		error = connect_again(t, s);
 		if (error)
 			return error;
-		local = stream_local(s);	/* the port that the failed one was given is free again */
+		local = stream_local(t, s);	/* the port that the failed one was given is free again */
 	}
 	if (!peer->port)
 		return TAPIR_EINVAL;
-	s->u.tcp.conn = tcp_open_active(t, &local, peer, s, &error);
-	if (!s->u.tcp.conn)
+	s->conn = tcp_open_active(t, &local, peer, socket_number(t->sockets, s), &error);
+	if (!s->conn)
 		return error;
 	stream_apply_options(t, s);
 	if (s->opt.quickack != QUICKACK_UNSET)
-		tcp_set_quickack(t, s->u.tcp.conn, s->opt.quickack);
-	if (s->opt.fastopen_connect && tcp_fastopen_connect(t, s->u.tcp.conn)) {
+		tcp_set_quickack(t, s->conn, s->opt.quickack);
+	if (s->opt.fastopen_connect && tcp_fastopen_connect(t, s->conn)) {
 		socket_changed(t, s);		/* writable */
 		return 0;
 	}
@@ -126,7 +141,7 @@ int stream_connect(struct tapir *t, struct socket *s, const struct tapir_endpoin
 
 int stream_take_error(struct socket *s)
 {
-	struct tcp_conn *c = s->u.tcp.conn;
+	struct tcp_conn *c = s->conn;
 	int error = c ? c->error : 0;
 
 	if (c)
@@ -138,13 +153,13 @@ int stream_take_error(struct socket *s)
 static void send_was_short(struct tapir *t, struct socket *s)
 {
 	s->wants_drain = true;
-	if (tcp_send_room(s->u.tcp.conn))
+	if (tcp_send_room(s->conn))
 		socket_wait(t, s, LIST_MEMORY);
 }
 
 int64_t stream_send(struct tapir *t, struct socket *s, const void *buf, size_t n)
 {
-	struct tcp_conn *c = s->u.tcp.conn;
+	struct tcp_conn *c = s->conn;
 	int64_t taken;
 
 	if (!c)
@@ -167,7 +182,7 @@ int64_t tapir_send_borrowed(struct tapir *t, tapir_sd sd, const void *p, size_t 
 
 	if (!s)
 		return error;
-	if (!s->u.tcp.conn)
+	if (!s->conn)
 		return TAPIR_ENOTCONN;
 	if (n == 0 || n > INT32_MAX)
 		return TAPIR_EINVAL;
@@ -179,7 +194,7 @@ int64_t tapir_send_borrowed(struct tapir *t, tapir_sd sd, const void *p, size_t 
 	}
 	f->u.borrowed.done = done;
 	f->u.borrowed.ctx = ctx;
-	taken = tcp_send_borrowed(t, s->u.tcp.conn, f);
+	taken = tcp_send_borrowed(t, s->conn, f);
 	if (taken >= 0)
 		return taken;
 	f->u.borrowed.done = NULL;		/* not taken: still the program's */
@@ -195,10 +210,10 @@ int64_t stream_recv(struct tapir *t, struct socket *s, void *buf, size_t n)
 {
 	int64_t got;
 
-	if (!s->u.tcp.conn)
+	if (!s->conn)
 		return TAPIR_ENOTCONN;
 	socket_settle(t, s);
-	got = tcp_receive(t, s->u.tcp.conn, buf, n);
+	got = tcp_receive(t, s->conn, buf, n);
 	if (got < 0 && got != TAPIR_EAGAIN)
 		stream_take_error(s);
 	return got;
@@ -211,12 +226,12 @@ int tapir_recv_peek(struct tapir *t, tapir_sd sd, struct span *spans, int max)
 
 	if (!s)
 		return error;
-	if (!s->u.tcp.conn)
+	if (!s->conn)
 		return TAPIR_ENOTCONN;
 	if (max < 1)
 		return TAPIR_EINVAL;
 	socket_settle(t, s);
-	got = tcp_receive_peek(t, s->u.tcp.conn, spans, max);
+	got = tcp_receive_peek(t, s->conn, spans, max);
 	if (got < 0 && got != TAPIR_EAGAIN)
 		stream_take_error(s);
 	return got;
@@ -229,12 +244,12 @@ int tapir_recv_consume(struct tapir *t, tapir_sd sd, size_t n)
 
 	if (!s)
 		return error;
-	if (!s->u.tcp.conn)
+	if (!s->conn)
 		return TAPIR_ENOTCONN;
 	socket_settle(t, s);
-	if (n > s->u.tcp.conn->rx.bytes)
+	if (n > s->conn->rx.bytes)
 		return TAPIR_EINVAL;
-	tcp_receive_consume(t, s->u.tcp.conn, (uint32_t)n);
+	tcp_receive_consume(t, s->conn, (uint32_t)n);
 	return 0;
 }
 
@@ -248,11 +263,11 @@ int64_t tapir_splice(struct tapir *t, tapir_sd from, tapir_sd to, size_t n)
 
 	if (!target)
 		return error;
-	if (!source->u.tcp.conn || !target->u.tcp.conn)
+	if (!source->conn || !target->conn)
 		return TAPIR_ENOTCONN;
 	socket_settle(t, source);
-	waiting = source->u.tcp.conn->rx.bytes;
-	moved = tcp_splice(t, source->u.tcp.conn, target->u.tcp.conn, n);
+	waiting = source->conn->rx.bytes;
+	moved = tcp_splice(t, source->conn, target->conn, n);
 	if (waiting && (moved == TAPIR_EAGAIN || (moved > 0 && (uint64_t)moved < n && (uint32_t)moved < waiting)))
 		send_was_short(t, target);
 	else if (moved < 0 && moved != TAPIR_EAGAIN)
@@ -260,11 +275,16 @@ int64_t tapir_splice(struct tapir *t, tapir_sd from, tapir_sd to, size_t n)
 	return moved;
 }
 
+static bool has_incoming(const struct tapir *t, const struct socket *s)
+{
+	return tcp_bound_of(t, s->bound)->listener.accept.head;
+}
+
 struct socket *stream_accept(struct tapir *t, struct socket *s, int *error)
 {
 	struct socket *child;
 
-	*error = !stream_is_listening(s) ? TAPIR_EINVAL : !s->u.tcp.listener.accept.head ? TAPIR_EAGAIN : 0;
+	*error = !s->listening ? TAPIR_EINVAL : !has_incoming(t, s) ? TAPIR_EAGAIN : 0;
 	if (*error)
 		return NULL;
 	child = socket_new(t, TAPIR_SOCK_STREAM);
@@ -273,9 +293,9 @@ struct socket *stream_accept(struct tapir *t, struct socket *s, int *error)
 		*error = TAPIR_ENOMEM;
 		return NULL;
 	}
-	child->u.tcp.conn = tcp_accept(t, &s->u.tcp.listener, child);
+	child->conn = tcp_accept(t, tcp_bound_of(t, s->bound), socket_number(t->sockets, child));
 	child->opt = s->opt;
-	tcp_tuning_share(child->opt.tuning);
+	child->tuning = tcp_tuning_share(s->tuning);
 	stream_apply_options(t, child);		/* they may have changed since the SYN */
 	child->handlers = s->handlers;
 	child->ctx = s->ctx;
@@ -292,13 +312,13 @@ tapir_sd tapir_accept(struct tapir *t, tapir_sd sd, struct tapir_endpoint *peer)
 	if (!child)
 		return error;
 	if (peer)
-		*peer = child->u.tcp.conn->peer;
+		*peer = child->conn->peer;
 	return socket_sd(t, child);
 }
 
 int stream_shutdown(struct tapir *t, struct socket *s, enum tapir_shut how)
 {
-	struct tcp_conn *c = s->u.tcp.conn;
+	struct tcp_conn *c = s->conn;
 
 	if (!c || c->state == TCP_CLOSED)
 		return TAPIR_ENOTCONN;
@@ -313,35 +333,39 @@ int stream_shutdown(struct tapir *t, struct socket *s, enum tapir_shut how)
 
 void stream_close(struct tapir *t, struct socket *s, bool abort)
 {
-	struct tcp_conn *c = s->u.tcp.conn;
+	struct tcp_bound *b = tcp_bound_of(t, s->bound);
+	struct tcp_conn *c = s->conn;
 
-	if (stream_is_listening(s))
-		tcp_close_listener(t, &s->u.tcp.bound, &s->u.tcp.listener);
+	if (s->listening)
+		tcp_close_listener(t, b);
 	if (c) {
 		socket_settle(t, s);
 		if (abort)
 			tcp_abort(t, c);
 		else
 			tcp_close(t, c);	/* ENOTCONN: it has ended before */
-		s->u.tcp.conn = NULL;
+		s->conn = NULL;
 		tcp_release(t, c);
 	}
-	tcp_unbind(t, &s->u.tcp.bound);
-	tcp_tuning_put(t, s->opt.tuning);
+	if (b)
+		tcp_unbind(t, b);
+	s->bound = 0;
+	s->listening = false;
+	tcp_tuning_put(t, s->tuning);
 }
 
-struct tapir_endpoint stream_local(const struct socket *s)
+struct tapir_endpoint stream_local(const struct tapir *t, const struct socket *s)
 {
 	static const struct tapir_endpoint none;
 
-	if (s->u.tcp.conn)
-		return s->u.tcp.conn->local;
-	return s->u.tcp.bound.registered ? s->u.tcp.bound.local : none;
+	if (s->conn)
+		return s->conn->local;
+	return s->bound ? tcp_bound_of(t, s->bound)->local : none;
 }
 
 bool stream_can_send(const struct socket *s)
 {
-	const struct tcp_conn *c = s->u.tcp.conn;
+	const struct tcp_conn *c = s->conn;
 
 	return c && (c->state == TCP_ESTABLISHED || c->state == TCP_CLOSE_WAIT ||
 		     (c->state == TCP_SYN_RCVD && s->connected)) && s->list != LIST_MEMORY &&
@@ -350,7 +374,7 @@ bool stream_can_send(const struct socket *s)
 
 static int poll_open(const struct socket *s)
 {
-	const struct tcp_conn *c = s->u.tcp.conn;
+	const struct tcp_conn *c = s->conn;
 	bool no_more_in = c->fin_rcvd || c->rcv_shutdown;
 	int ready = 0;
 
@@ -367,12 +391,12 @@ static int poll_open(const struct socket *s)
 	return ready;
 }
 
-int stream_poll(const struct socket *s)
+int stream_poll(const struct tapir *t, const struct socket *s)
 {
-	const struct tcp_conn *c = s->u.tcp.conn;
+	const struct tcp_conn *c = s->conn;
 
-	if (stream_is_listening(s))
-		return s->u.tcp.listener.accept.head ? TAPIR_POLLIN : 0;
+	if (s->listening)
+		return has_incoming(t, s) ? TAPIR_POLLIN : 0;
 	if (!c)
 		return TAPIR_POLLOUT | TAPIR_POLLHUP;	/* as on Linux: neither would say EAGAIN */
 	if (c->state == TCP_CLOSED)

@@ -1,6 +1,5 @@
 /* table.c: the table of sockets. Owns the slots, the generations that make a stale descriptor an error for ever, and the
  * lists of sockets that something has happened to. Every function is O(1) but sockets_wake, which moves those who wait. */
-#include <stddef.h>
 #include "socket.h"
 
 #define GENERATION_MAX 0x7fffffffu	/* 31 bits, so that a descriptor is never negative; 0 is never one */
@@ -11,6 +10,7 @@ size_t sockets_size(const struct tapir_config *cfg)
 
 	carve(&at, sizeof(struct sockets));
 	carve(&at, sizeof(struct socket) * cfg->max_sockets);
+	carve(&at, dgrams_size(cfg));
 	return at;
 }
 
@@ -21,11 +21,12 @@ void sockets_init(struct tapir *t, void *mem)
 	t->sockets = carve(&at, sizeof(struct sockets));
 	*t->sockets = (struct sockets){.max = t->cfg.max_sockets, .collecting = LIST_DISPATCH_0};
 	t->sockets->slots = carve(&at, sizeof(struct socket) * t->cfg.max_sockets);
+	dgrams_init(t, carve(&at, dgrams_size(&t->cfg)));
 }
 
 static struct socket *take_slot(struct sockets *all)
 {
-	struct socket *s = all->free;
+	struct socket *s = socket_of(all, all->free);
 
 	if (s) {
 		all->free = s->next;
@@ -38,6 +39,12 @@ static struct socket *take_slot(struct sockets *all)
 	return s;
 }
 
+static void put_slot(struct sockets *all, struct socket *s)
+{
+	s->next = all->free;
+	all->free = socket_number(all, s);
+}
+
 struct socket *socket_new(struct tapir *t, enum tapir_sock_type type)
 {
 	struct socket *s = take_slot(t->sockets);
@@ -48,7 +55,11 @@ struct socket *socket_new(struct tapir *t, enum tapir_sock_type type)
 	generation = s->generation;
 	memset(s, 0, sizeof *s);
 	s->generation = generation;
-	s->type = (uint8_t)type;
+	if (type == TAPIR_SOCK_DGRAM && !dgram_open(t, s)) {
+		put_slot(t->sockets, s);
+		return NULL;
+	}
+	s->type = type & 3;
 	t->sockets->used++;
 	return s;
 }
@@ -63,8 +74,7 @@ void socket_free(struct tapir *t, struct socket *s)
 		all->showing = NULL;
 	s->type = 0;
 	s->generation = s->generation == GENERATION_MAX ? 1 : s->generation + 1;
-	s->next = all->free;
-	all->free = s;
+	put_slot(all, s);
 	all->used--;
 	while ((waiting = socket_pop(t, LIST_SLOT)))
 		socket_changed(t, waiting);
@@ -96,29 +106,32 @@ tapir_sd socket_sd(const struct tapir *t, const struct socket *s)
 
 static void append(struct tapir *t, struct socket *s, enum socket_list_id id)
 {
-	struct socket_list *list = &t->sockets->lists[id];
+	struct sockets *all = t->sockets;
+	struct socket_list *list = &all->lists[id];
+	uint32_t number = socket_number(all, s);
 
-	s->list = (uint8_t)id;
-	s->next = NULL;
+	s->list = id & 7;
+	s->next = 0;
 	s->prev = list->tail;
-	*(list->tail ? &list->tail->next : &list->head) = s;
-	list->tail = s;
+	*(list->tail ? &socket_of(all, list->tail)->next : &list->head) = number;
+	list->tail = number;
 }
 
 void socket_unlist(struct tapir *t, struct socket *s)
 {
-	struct socket_list *list = &t->sockets->lists[s->list];
+	struct sockets *all = t->sockets;
+	struct socket_list *list = &all->lists[s->list];
 
 	if (s->list == LIST_NONE)
 		return;
-	*(s->prev ? &s->prev->next : &list->head) = s->next;
-	*(s->next ? &s->next->prev : &list->tail) = s->prev;
+	*(s->prev ? &socket_of(all, s->prev)->next : &list->head) = s->next;
+	*(s->next ? &socket_of(all, s->next)->prev : &list->tail) = s->prev;
 	s->list = LIST_NONE;
 }
 
 struct socket *socket_pop(struct tapir *t, enum socket_list_id id)
 {
-	struct socket *s = t->sockets->lists[id].head;
+	struct socket *s = socket_of(t->sockets, t->sockets->lists[id].head);
 
 	if (s)
 		socket_unlist(t, s);
@@ -172,21 +185,21 @@ bool sockets_wake(struct tapir *t)
 
 void socket_tcp_ready(struct tapir *t, struct tcp_conn *c)
 {
-	struct socket *s = c->owner;
+	struct socket *s = socket_of(t->sockets, c->owner);
 
 	if (c->state != TCP_CLOSED && c->state != TCP_SYN_SENT && c->state != TCP_SYN_RCVD)
 		s->connected = true;
 	socket_changed(t, s);
 }
 
-void socket_tcp_incoming(struct tapir *t, struct tcp_listener *l)
+void socket_tcp_incoming(struct tapir *t, const struct tcp_bound *b)
 {
-	socket_changed(t, l->owner);
+	socket_changed(t, socket_of(t->sockets, b->owner));
 }
 
 void socket_udp_ready(struct tapir *t, struct udp_sock *u)
 {
-	struct socket *s = (struct socket *)(void *)((uint8_t *)u - offsetof(struct socket, u.udp));
+	struct socket *s = socket_of(t->sockets, u->owner);
 	struct tapir_frame *f;
 
 	while (s->shut_rd && (f = dgram_pop(s)))	/* SHUT_RD: what arrives is thrown away */

@@ -91,7 +91,7 @@ enum tapir_verdict tcp_input(struct tapir *t, const struct ip_packet *pkt)
 {
 	struct tcp_arrival a = {.pkt = pkt, .verdict = ACCEPT};
 	struct tapir_endpoint local, peer;
-	struct tcp_listener *l;
+	struct tcp_bound *b;
 	struct tcp_conn *c;
 	struct tcp_mini *m;
 	enum tapir_verdict v;
@@ -111,14 +111,14 @@ enum tapir_verdict tcp_input(struct tapir *t, const struct ip_packet *pkt)
 	if (c && tcp_time_wait_yields(c, &a.seg)) {
 		a.has_floor = true;
 		a.iss_floor = c->snd.max;
-		l = tcp_demux_listener(t, &local);
-		if (l) {
+		b = tcp_bound_listening(t, &local);
+		if (b) {
 			tcp_conn_end(t, c, 0, "RFC 6191 2: a SYN that is new ends TIME-WAIT");
-			return tcp_arrives_listen(t, l, &a);
+			return tcp_arrives_listen(t, b, &a);
 		}
 	}
 	if (c)
 		return segment_arrives(t, c, &a);
-	l = tcp_demux_listener(t, &local);
-	return l ? tcp_arrives_listen(t, l, &a) : arrives_closed(t, &a);
+	b = tcp_bound_listening(t, &local);
+	return b ? tcp_arrives_listen(t, b, &a) : arrives_closed(t, &a);
 }

@@ -140,7 +140,7 @@ static bool syn_again(struct tapir *t, struct tcp_conn *c, struct tcp_arrival *a
 		return true;
 	}
 	c->snd.nxt = c->iss;
-	c->owed.why = "the peer's SYN again: our SYN-ACK was lost";
+	c->why_owed = "the peer's SYN again: our SYN-ACK was lost";
 	tcp_ready(t, c);
 	return drop(a, DROP_TCP_OUT_OF_WINDOW);
 }
@@ -247,7 +247,7 @@ static bool handshake_completes(struct tapir *t, struct tcp_conn *c, struct tcp_
 		tcp_reset_for(t, a->pkt, &a->seg);
 		return drop(a, DROP_TCP_SYN_RCVD_ACK);
 	}
-	if (tcp_defer_holds(c, &a->seg))
+	if (tcp_defer_holds(t, c, &a->seg))
 		return drop(a, DROP_TCP_DEFER_ACCEPT);
 	if (!tcp_listen_promote(t, c))
 		return drop(a, DROP_TCP_BACKLOG);

@@ -88,7 +88,7 @@ static uint32_t limit(const struct tapir *t, uint32_t first, uint32_t max)
 
 uint32_t tcp_tune_rcvbuf_max(const struct tapir *t, const struct tcp_conn *c)
 {
-	return c->rcvbuf_fixed ? c->rcvbuf : limit(t, c->rcvbuf, t->cfg.rcvbuf_max);
+	return c->rcvbuf_fixed ? c->rx.limit : limit(t, c->rx.limit, t->cfg.rcvbuf_max);
 }
 
 /* --- tuners ----------------------------------------------------------------------------------------------------- */
@@ -200,9 +200,9 @@ static void grow_rcvbuf(struct tapir *t, struct tcp_conn *c, const struct tcp_tu
 	uint64_t room = room_for(c, u);
 	uint32_t size = room < most ? (uint32_t)room : most;
 
-	if (size <= c->rcvbuf)
+	if (size <= c->rx.limit)
 		return;
-	c->rcvbuf = size;
+	c->rx.limit = size;
 	tcp_say_buffer(t, c, u->rtt_us, "receive buffer: the program has read more in a round trip than ever");
 }
 
@@ -221,8 +221,8 @@ void tcp_tune_on_read(struct tapir *t, struct tcp_conn *c, uint32_t n)
 {
 	struct tcp_tuner *u = tuner_of(t, c);
 
-	if (!c->rcvbuf_fixed && c->rcvbuf > t->cfg.rcvbuf && tcp_memory(t) == MEMORY_SHORT) {
-		c->rcvbuf = t->cfg.rcvbuf;
+	if (!c->rcvbuf_fixed && c->rx.limit > t->cfg.rcvbuf && tcp_memory(t) == MEMORY_SHORT) {
+		c->rx.limit = t->cfg.rcvbuf;
 		tcp_tune_forget(t, c);
 		tcp_say_buffer(t, c, 0, "receive buffer: memory is short");
 		return;
@@ -239,17 +239,17 @@ void tcp_tune_on_read(struct tapir *t, struct tcp_conn *c, uint32_t n)
 void tcp_tune_sndbuf(struct tapir *t, struct tcp_conn *c, uint32_t flight)
 {
 	uint32_t most = limit(t, t->cfg.sndbuf, t->cfg.sndbuf_max), half = min_u32(flight, min_u32(c->cc.cwnd, most / 2));
-	bool has_grown = c->sndbuf > t->cfg.sndbuf;
+	bool has_grown = c->tx.limit > t->cfg.sndbuf;
 	enum tcp_memory memory;
 
-	if (c->sndbuf_fixed || (!has_grown && half <= c->sndbuf / 2))
+	if (c->sndbuf_fixed || (!has_grown && half <= c->tx.limit / 2))
 		return;
 	memory = tcp_memory(t);
 	if (has_grown && memory == MEMORY_SHORT) {
-		c->sndbuf = t->cfg.sndbuf;
+		c->tx.limit = t->cfg.sndbuf;
 		tcp_say_buffer(t, c, 0, "send buffer: memory is short");
-	} else if (half > c->sndbuf / 2 && memory == MEMORY_CALM) {
-		c->sndbuf = 2 * half;
+	} else if (half > c->tx.limit / 2 && memory == MEMORY_CALM) {
+		c->tx.limit = 2 * half;
 		tcp_say_buffer(t, c, 0, "send buffer: twice what was in flight");
 	}
 }

@@ -38,6 +38,8 @@ static const char *bbr_why(const struct cc *cc, const void *priv)
 	return gains[((const struct bbr *)priv)->state].why;
 }
 
+static uint64_t bbr_pacing_rate(const void *priv) { return ((const struct bbr *)priv)->pacing_rate; }
+
 /* --- pacing rate (5.6.2) ---------------------------------------------------------------------------------------- */
 
 /* The nominal rate is that of the first window in a round trip, or of the present one if it comes from another controller. */
@@ -47,7 +49,7 @@ static void init_pacing_rate(const struct bbr_step *k)
 	uint64_t nominal = (uint64_t)k->cc->cwnd * TAPIR_SEC / (s->srtt_us ? s->srtt_us : NOMINAL_RTT_US);
 
 	k->b->has_seen_rtt = s->srtt_us != 0;
-	k->cc->pacing_rate = max_usec(nominal * STARTUP_PACING_PERCENT / 100, 1);
+	k->b->pacing_rate = max_usec(nominal * STARTUP_PACING_PERCENT / 100, 1);
 }
 
 static void set_pacing_rate(const struct bbr_step *k, uint32_t percent)
@@ -56,8 +58,8 @@ static void set_pacing_rate(const struct bbr_step *k, uint32_t percent)
 
 	if (!k->b->has_seen_rtt && k->s->srtt_us)
 		init_pacing_rate(k);
-	if (rate && (k->b->full_bw_reached || rate > k->cc->pacing_rate))
-		k->cc->pacing_rate = rate;
+	if (rate && (k->b->full_bw_reached || rate > k->b->pacing_rate))
+		k->b->pacing_rate = rate;
 }
 
 /* --- losses (5.5.10.2) ------------------------------------------------------------------------------------------ */
@@ -273,4 +275,5 @@ static void bbr_on_undo(struct cc *cc, void *priv, const struct cc *before, cons
 }
 
 const struct cc_ops cc_bbr = {.name = "bbr", .paces_itself = true, .start = bbr_start, .on_ack = bbr_on_ack,
-			      .on_congestion = bbr_on_congestion, .on_undo = bbr_on_undo, .why = bbr_why};
+			      .on_congestion = bbr_on_congestion, .on_undo = bbr_on_undo, .pacing_rate = bbr_pacing_rate,
+			      .why = bbr_why};

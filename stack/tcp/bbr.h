@@ -34,6 +34,7 @@ struct bbr {
 	usec_t probe_rtt_done_us;		/* USEC_NEVER: it has not begun to count */
 	uint32_t min_rtt_us, probe_rtt_min_us;	/* CC_NONE: not known yet */
 	uint64_t undo_bw_shortterm;
+	uint64_t pacing_rate;			/* C.pacing_rate */
 	uint32_t undo_inflight_shortterm, undo_inflight_longterm;
 	uint32_t prior_cwnd;
 	uint32_t inflight_latest, inflight_shortterm, inflight_longterm;

@@ -49,7 +49,7 @@ uint32_t bbr_bdp(const struct bbr_step *k, uint64_t bw, uint32_t percent)
 
 uint32_t bbr_quantized(const struct bbr_step *k, uint64_t inflight)
 {
-	uint32_t cap = max_u32(clip(inflight), 3 * tcp_pace_burst(k->cc->pacing_rate, k->s->mss));	/* 5.5.8 */
+	uint32_t cap = max_u32(clip(inflight), 3 * tcp_pace_burst(k->b->pacing_rate, k->s->mss));	/* 5.5.8 */
 
 	cap = max_u32(cap, bbr_min_pipe(k));
 	return k->b->state == BBR_UP ? cap + 2 * k->s->mss : cap;

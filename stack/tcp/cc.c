@@ -23,7 +23,6 @@ void cc_switch(struct cc *cc, void *priv, const struct cc_ops *to, const struct 
 	if (cc->ops == to)
 		return;
 	cc->ops = to;
-	cc->pacing_rate = 0;
 	if (priv)
 		memset(priv, 0, CC_PRIV);
 	if (priv && cc->cwnd)

@@ -18,7 +18,6 @@
 struct cc {
 	const struct cc_ops *ops;
 	uint32_t cwnd, ssthresh;	/* bytes */
-	uint64_t pacing_rate;		/* bytes a second; 0: the controller leaves pacing to pace.c */
 };
 
 /* A run of bytes that was taken for lost, and how it was when it left. */
@@ -71,7 +70,7 @@ enum cc_signal {
 
 struct cc_ops {
 	const char *name;
-	bool paces_itself;		/* sets pacing_rate, and cwnd in recovery, too (BBR) */
+	bool paces_itself;		/* has a pacing_rate, and sets cwnd in recovery, too (BBR) */
 	/* Sending starts: first of all (cwnd 0: set it), or again after the connection was idle for idle_us. */
 	void (*start)(struct cc *cc, void *priv, const struct cc_sample *s, usec_t idle_us);
 	/* Something was delivered. In fast recovery PRR moves cwnd instead, and this is called only if paces_itself; after a
@@ -82,6 +81,8 @@ struct cc_ops {
 	/* The last congestion was none (RFC 4015 3.2): before holds what on_congestion found. May be NULL: cwnd, ssthresh and priv
 	 * are put back as they were, cwnd not below what it is. */
 	void (*on_undo)(struct cc *cc, void *priv, const struct cc *before, const void *before_priv);
+	/* Bytes a second; 0: not yet. NULL: the controller leaves pacing to pace.c. */
+	uint64_t (*pacing_rate)(const void *priv);
 	/* What it is doing just now, with the section that says so: for the probe. */
 	const char *(*why)(const struct cc *cc, const void *priv);
 };

@@ -39,11 +39,12 @@ static void check_state(const struct tcp_conn *c)
 
 void tcp_check(const struct tapir *t, const struct tcp_conn *c)
 {
+	(void)t;
 	if (c->state == TCP_CLOSED) {
-		assert(!timer_armed(&c->timer) && !c->is_ready && !c->queue && !c->tx.bytes && !c->pieces);
+		assert(!timer_armed(&c->timer) && !c->is_ready && !c->waits && !c->queue && !c->tx.bytes && !c->pieces);
 		return;
 	}
-	assert(c->queue != &t->tcp->orphans ||
+	assert(c->queue != QUEUE_ORPHANS ||
 	       (!c->owner && !c->listener && (c->state == TCP_FIN_WAIT_1 || c->state == TCP_FIN_WAIT_2 ||
 					      c->state == TCP_CLOSING || c->state == TCP_LAST_ACK)));
 	check_sequence_numbers(c);
@@ -58,7 +59,7 @@ void tcp_check_all(const struct tapir *t)
 	uint32_t found = 0, minis = 0, waiting = tcp_minis_check(t);
 
 	for (uint32_t i = 0; i <= t->tcp->hash.mask; i++)
-		for (const struct tcp_conn *c = t->tcp->hash.buckets[i]; c; c = c->hash_next) {
+		for (const struct tcp_conn *c = tcp_slot(t, t->tcp->hash.buckets[i]); c; c = tcp_slot(t, c->hash_next)) {
 			assert(c->state != TCP_CLOSED && c->state != TCP_LISTEN);
 			tcp_check(t, c);
 			found++;
@@ -67,6 +68,9 @@ void tcp_check_all(const struct tapir *t)
 		}
 	tcp_pmtu_check(t);
 	tcp_tune_check(t);
+	tcp_senders_check(t);
+	tcp_waiting_check(t);
+	tcp_bound_check(t);
 	assert(found <= t->tcp->used);	/* the rest is CLOSED, waiting for its owner to let go */
 	assert(waiting == t->tcp->time_wait_count && minis == t->tcp->minis.unfolded);
 }

@@ -1,5 +1,5 @@
-/* conn.c: the life of a connection: from the pool, through its states, back to the pool. Owns the pool, the queues of
- * connections (waiting for accept, orphans) and tcp_set_state, the only writer of c->state. config.max_conns of them may be
+/* conn.c: the life of a connection: from the pool, through its states, back to the pool. Owns the pool and
+ * tcp_set_state, the only writer of c->state. config.max_conns of them may be
  * open; a half-open one, or one in TIME-WAIT, takes a place in the pool only while a segment or a timer is at work on it
  * (mini.c).
  *
@@ -23,13 +23,13 @@ static uint32_t bucket_count(const struct tapir_config *cfg)
 	return n;
 }
 
-#define PARTS 10
+#define PARTS 11
 
 static void carve_all(const struct tapir_config *cfg, uintptr_t *at, void *parts[PARTS])
 {
 	parts[0] = carve(at, sizeof(struct tcp));
 	parts[1] = carve(at, sizeof(struct tcp_conn) * tcp_slot_count(cfg));
-	parts[2] = carve(at, sizeof(struct tcp_conn *) * bucket_count(cfg));
+	parts[2] = carve(at, sizeof(uint32_t) * bucket_count(cfg));
 	parts[3] = carve(at, tcp_reass_size(piece_count(cfg)));
 	parts[4] = carve(at, tcp_senders_size(cfg));
 	parts[5] = carve(at, tcp_fastopen_size(cfg));
@@ -37,6 +37,7 @@ static void carve_all(const struct tapir_config *cfg, uintptr_t *at, void *parts
 	parts[7] = carve(at, tcp_pmtu_size());
 	parts[8] = carve(at, tcp_tune_size(tcp_tune_count(cfg)));
 	parts[9] = carve(at, tcp_minis_size(cfg));
+	parts[10] = carve(at, tcp_bound_size(cfg));
 }
 
 size_t tcp_size(const struct tapir_config *cfg)
@@ -60,7 +61,7 @@ void tcp_init(struct tapir *t, void *mem)
 	memset(t->tcp->slots, 0, sizeof(struct tcp_conn) * tcp_slot_count(&t->cfg));
 	for (uint32_t i = tcp_slot_count(&t->cfg); i-- > 0;) {
 		t->tcp->slots[i].hash_next = t->tcp->free;
-		t->tcp->free = &t->tcp->slots[i];
+		t->tcp->free = i + 1;
 	}
 	t->tcp->next_port = (uint32_t)rng_next(&t->rng);
 	tcp_demux_init(t, parts[2], bucket_count(&t->cfg));
@@ -71,31 +72,7 @@ void tcp_init(struct tapir *t, void *mem)
 	tcp_pmtu_init(t, parts[7]);
 	tcp_tune_init(t, parts[8], tcp_tune_count(&t->cfg));
 	tcp_minis_init(t, parts[9]);
-}
-
-void tcp_queue_push(struct tcp_queue *q, struct tcp_conn *c)
-{
-	assert(!c->queue);
-	c->queue = q;
-	c->queue_next = NULL;
-	c->queue_prev = q->tail;
-	if (q->tail)
-		q->tail->queue_next = c;
-	else
-		q->head = c;
-	q->tail = c;
-}
-
-void tcp_queue_remove(struct tcp_conn *c)
-{
-	struct tcp_queue *q = c->queue;
-
-	if (!q)
-		return;
-	*(c->queue_prev ? &c->queue_prev->queue_next : &q->head) = c->queue_next;
-	*(c->queue_next ? &c->queue_next->queue_prev : &q->tail) = c->queue_prev;
-	c->queue = NULL;
-	c->queue_next = c->queue_prev = NULL;
+	tcp_bound_init(t, parts[10]);
 }
 
 static uint32_t open_count(const struct tapir *t) { return t->tcp->used - t->tcp->minis.unfolded; }
@@ -108,7 +85,7 @@ uint32_t tcp_connections(const struct tapir *t)
 /* When config.max_conns are open the oldest orphan gives way: bounded memory before politeness to the slow. */
 bool tcp_conn_may_open(struct tapir *t, bool now)
 {
-	struct tcp_conn *orphan = t->tcp->orphans.head;
+	struct tcp_conn *orphan = tcp_slot(t, t->tcp->orphans.head);
 
 	if (open_count(t) < t->cfg.max_conns)
 		return true;
@@ -124,10 +101,10 @@ void tcp_conn_init(struct tapir *t, struct tcp_conn *c, enum tcp_state state)
 	memset(c, 0, sizeof *c);
 	c->state = state;
 	c->timer.fire = tcp_timer_fire;
-	for (int i = 0; i < TCP_CONN_TIMERS; i++)
+	for (int i = 0; i < TCP_TIMER_SLOTS; i++)
 		c->due_us[i] = USEC_NEVER;
-	c->sndbuf = t->cfg.sndbuf;
-	c->rcvbuf = t->cfg.rcvbuf;
+	c->tx.limit = t->cfg.sndbuf;
+	c->rx.limit = t->cfg.rcvbuf;
 	c->rcv.quick = t->cfg.quickacks;
 	c->rcv.mss = TCP_DEFAULT_MSS;
 	c->cc.ops = cc_of(t->cfg.congestion);
@@ -138,7 +115,7 @@ void tcp_conn_init(struct tapir *t, struct tcp_conn *c, enum tcp_state state)
 
 struct tcp_conn *tcp_conn_borrow(struct tapir *t, enum tcp_state state)
 {
-	struct tcp_conn *c = t->tcp->free;
+	struct tcp_conn *c = tcp_slot(t, t->tcp->free);
 
 	if (!c)
 		return NULL;
@@ -155,11 +132,11 @@ struct tcp_conn *tcp_conn_new(struct tapir *t, enum tcp_state state)
 
 void tcp_conn_free(struct tapir *t, struct tcp_conn *c)
 {
-	assert(c->state == TCP_CLOSED && !c->queue && !c->is_ready && !timer_armed(&c->timer));
+	assert(c->state == TCP_CLOSED && !c->queue && !c->is_ready && !c->waits && !timer_armed(&c->timer));
 	stream_clear(&c->rx, &t->frames);
 	tcp_tuning_put(t, c->tuning);
 	c->hash_next = t->tcp->free;
-	t->tcp->free = c;
+	t->tcp->free = tcp_number(t, c);
 	t->tcp->used--;
 }
 
@@ -169,11 +146,11 @@ static void leave_state(struct tapir *t, struct tcp_conn *c, enum tcp_state to)
 		t->tcp->time_wait_count--;
 	if (c->mini)
 		tcp_mini_end(t, c);
-	if (c->queue && c->listener && c->queue == &c->listener->accept)
+	if (c->queue == QUEUE_ACCEPT)
 		return;		/* an accept queue is left by accept(), or in CLOSED */
-	if (c->queue == &t->tcp->orphans && to != TCP_TIME_WAIT && to != TCP_CLOSED)
+	if (c->queue == QUEUE_ORPHANS && to != TCP_TIME_WAIT && to != TCP_CLOSED)
 		return;		/* it still is one */
-	tcp_queue_remove(c);
+	tcp_dequeue(t, c);
 }
 
 /* RFC 4022 3: tcpActiveOpens, tcpPassiveOpens, tcpAttemptFails, tcpEstabResets. */
@@ -213,16 +190,17 @@ static void detach(struct tapir *t, struct tcp_conn *c)
 {
 	tcp_demux_remove(t, c);
 	tcp_unready(t, c);
+	tcp_waiting_leave(t, c);
 	tcp_pmtu_forget(t, c);
 	tcp_tune_forget(t, c);
 	tcp_fastopen_settle(t, c, false);
 	for (enum tapir_tcp_timer i = 0; i < TAPIR_TIMER_COUNT; i++)
 		tcp_timer_disarm(t, c, i);
-	if (c->queue && c->listener && c->queue == &c->listener->accept) {
-		c->listener->accepted--;
-		tcp_queue_remove(c);
+	if (c->queue == QUEUE_ACCEPT) {
+		tcp_bound_of(t, c->listener)->listener.accepted--;
+		tcp_dequeue(t, c);
 	}
-	c->listener = NULL;
+	c->listener = 0;
 	c->owed = (struct tcp_owed){0};
 	stream_clear(&c->tx, &t->frames);
 	tcp_reass_clear(t, c);
@@ -232,7 +210,7 @@ static void detach(struct tapir *t, struct tcp_conn *c)
 void tcp_conn_end(struct tapir *t, struct tcp_conn *c, int error, const char *why)
 {
 	assert(c->state != TCP_CLOSED);
-	c->error = (int16_t)error;
+	c->error = (int8_t)error;
 	detach(t, c);
 	tcp_set_state(t, c, TCP_CLOSED, why);
 	if (c->owner)

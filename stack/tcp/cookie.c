@@ -113,13 +113,13 @@ static void answer_options(const struct tapir *t, const struct tcp_conn *c, stru
 	opt->wscale = c->rcv.shift;
 }
 
-enum tapir_verdict tcp_cookie_send(struct tapir *t, struct tcp_listener *l, const struct tcp_arrival *a)
+enum tapir_verdict tcp_cookie_send(struct tapir *t, struct tcp_bound *b, const struct tcp_arrival *a)
 {
 	/* What the connection would be, for as long as this call. It is not remembered whether the SYN asked for ECN: no. */
 	struct tcp_conn c = {.state = TCP_LISTEN, .tuning = tcp_tuning_plain(t)};
 	struct tcp_seg seg = {.src_port = a->seg.dst_port, .dst_port = a->seg.src_port, .flags = TCP_SYN | TCP_ACK, .len = 1};
 
-	tcp_take_syn(t, &c, l, a);
+	tcp_take_syn(t, &c, b, a);
 	seg.seq = make_cookie(t, &c);
 	seg.ack = c.rcv.nxt;
 	seg.wnd = min_u32(tcp_window_limit(&c), 65535);
@@ -161,7 +161,7 @@ static bool read_cookie(struct tapir *t, const struct tcp_arrival *a, struct tcp
 	return true;
 }
 
-enum tapir_verdict tcp_cookie_arrives(struct tapir *t, struct tcp_listener *l, struct tcp_arrival *a)
+enum tapir_verdict tcp_cookie_arrives(struct tapir *t, struct tcp_bound *b, struct tcp_arrival *a)
 {
 	struct tcp_arrival syn;
 	struct tcp_conn *c;
@@ -170,12 +170,12 @@ enum tapir_verdict tcp_cookie_arrives(struct tapir *t, struct tcp_listener *l, s
 		tcp_reset_for(t, a->pkt, &a->seg);
 		return DROP_TCP_COOKIE;
 	}
-	if (l->accepted >= l->backlog)
+	if (b->listener.accepted >= b->listener.backlog)
 		return DROP_TCP_BACKLOG;
 	c = tcp_conn_new(t, TCP_LISTEN);
 	if (!c)
 		return DROP_NO_MEMORY;
-	tcp_take_syn(t, c, l, &syn);
+	tcp_take_syn(t, c, b, &syn);
 	c->iss = c->snd.una = seq(a->seg.ack.n - 1);
 	c->snd.nxt = c->snd.max = a->seg.ack;
 	c->rcv.adv = seq_add(c->rcv.nxt, min_u32(tcp_window_limit(c), 65535));	/* as the SYN-ACK said */

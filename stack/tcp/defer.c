@@ -32,16 +32,21 @@ uint32_t tcp_defer_seconds(const struct tapir_config *cfg, uint8_t timeouts)
 	return (uint32_t)((passed_us + TAPIR_SEC - 1) / TAPIR_SEC);
 }
 
-bool tcp_defer_holds(struct tcp_conn *c, const struct tcp_seg *seg)
+uint8_t tcp_defer_limit(const struct tapir *t, const struct tcp_conn *c)
 {
-	if (!c->mini || c->rtt.backoff >= c->listener->defer || seg->len)
+	return c->listener ? tcp_bound_of(t, c->listener)->listener.tuning->is.defer : 0;
+}
+
+bool tcp_defer_holds(const struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg)
+{
+	if (!c->mini || c->rtt.backoff >= tcp_defer_limit(t, c) || seg->len)
 		return false;
 	c->deferred = true;
-	c->rtt.syn_at_us = USEC_NEVER;		/* what will end the handshake does not answer our SYN */
+	c->syn_timed = false;		/* what will end the handshake does not answer our SYN */
 	return true;
 }
 
-bool tcp_defer_is_quiet(const struct tcp_conn *c)
+bool tcp_defer_is_quiet(const struct tapir *t, const struct tcp_conn *c)
 {
-	return c->deferred && c->listener && c->rtt.backoff < c->listener->defer;
+	return c->deferred && c->rtt.backoff < tcp_defer_limit(t, c);
 }

@@ -1,4 +1,4 @@
-/* ecn.c: Explicit Congestion Notification (RFC 3168 6.1). Owns c->ecn and c->ecn_recover: what the two SYNs agreed on, as a
+/* ecn.c: Explicit Congestion Notification (RFC 3168 6.1). Owns c->ecn and the sender's ecn_recover: what the two SYNs agreed on, as a
  * receiver whether CE is to be echoed, as a sender whether CWR is owed and which window was already reduced for.
  *
  * Both directions are one byte of flags, each literally a sentence of RFC 3168 6.1.1: who has sent or got which kind of SYN.
@@ -94,7 +94,8 @@ void tcp_ecn_reduced(struct tcp_conn *c)
 	if (!tcp_ecn_on(c) || tcp_syn_unacked(c))
 		return;
 	c->ecn |= ECN_REDUCED | ECN_CWR;
-	c->ecn_recover = c->snd.max;
+	if (c->sender)
+		c->sender->ecn_recover = c->snd.max;
 }
 
 void tcp_ecn_undone(struct tcp_conn *c)
@@ -102,12 +103,15 @@ void tcp_ecn_undone(struct tcp_conn *c)
 	c->ecn &= (uint8_t)~(ECN_REDUCED | ECN_CWR);
 }
 
+/* Without a sender nothing is outstanding. */
+static seq_t reduced_up_to(const struct tcp_conn *c) { return c->sender ? c->sender->ecn_recover : c->snd.una; }
+
 /* The ACK of the segment with CWR lies above ecn_recover; what comes before it still tells of the window that was reduced.
  * DEVIATES: RFC 3168 6.1.2 (with a window of one segment, wait for the retransmission timer) because a reduction never goes
  * below two segments (RFC 5681 3.1), and after a timeout, with one, ECE tells of what the timeout has answered. */
 void tcp_ecn_on_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg)
 {
-	if (c->ecn & ECN_REDUCED && seq_gt(seg->ack, c->ecn_recover))
+	if (c->ecn & ECN_REDUCED && seq_gt(seg->ack, reduced_up_to(c)))
 		c->ecn &= (uint8_t)~ECN_REDUCED;
 	if (!tcp_ecn_echoed(c, seg) || c->ecn & ECN_REDUCED || seq_lt(seg->ack, c->snd.una))
 		return;

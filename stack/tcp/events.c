@@ -124,8 +124,8 @@ void tcp_say_buffer(struct tapir *t, const struct tcp_conn *c, uint32_t rtt_us, 
 	if (!t->cfg.probe)
 		return;
 	e = about(t, c, TAPIR_EV_BUFFER, why);
-	e.u.buffer.sndbuf = c->sndbuf;
-	e.u.buffer.rcvbuf = c->rcvbuf;
+	e.u.buffer.sndbuf = c->tx.limit;
+	e.u.buffer.rcvbuf = c->rx.limit;
 	e.u.buffer.rtt_us = rtt_us;
 	probe(t, &e);
 }

@@ -142,7 +142,7 @@ static uint32_t limit_of(const struct tapir *t, const struct tcp_listener *l)
 {
 	if (!(t->cfg.fastopen & TAPIR_FASTOPEN_SERVER))
 		return 0;
-	return !l->fastopen.limit && t->cfg.fastopen & TAPIR_FASTOPEN_SERVER_ALL ? l->backlog : l->fastopen.limit;
+	return !l->tuning->is.fastopen && t->cfg.fastopen & TAPIR_FASTOPEN_SERVER_ALL ? l->backlog : l->tuning->is.fastopen;
 }
 
 /* RFC 7413 4.1.2, and byte for byte what Linux makes of the same key: servers that share one can stand behind one name. */
@@ -188,45 +188,45 @@ bool tcp_fastopen_accepts(struct tapir *t, struct tcp_listener *l, const struct 
 
 void tcp_fastopen_offer(struct tapir *t, struct tcp_conn *c, const struct tcp_arrival *a)
 {
-	if (limit_of(t, c->listener) && a->seg.opt.has_fastopen)
+	if (limit_of(t, &tcp_bound_of(t, c->listener)->listener) && a->seg.opt.has_fastopen)
 		c->fastopen = FASTOPEN_GIVES;
 }
 
 void tcp_fastopen_open(struct tapir *t, struct tcp_conn *c, const struct tcp_arrival *a)
 {
-	struct tcp_listener *l = c->listener;
+	struct tcp_bound *b = tcp_bound_of(t, c->listener);
 	struct tcp_arrival text = *a;
 
 	text.seg.flags &= (uint8_t)~(TCP_SYN | TCP_FIN);
 	text.seg.seq = c->rcv.nxt;
-	text.seg.text = span_first(a->seg.text, c->rcvbuf);
+	text.seg.text = span_first(a->seg.text, c->rx.limit);
 	text.seg.len = (uint32_t)text.seg.text.n;
 	if (text.seg.len)
 		c->rcv.nxt = seq_add(c->rcv.nxt, tcp_store_in_order(t, c, &text));
 	c->syn_text = text.seg.len > 0;
 	c->fastopen = FASTOPEN_EARLY;
-	l->fastopen.pending++;
+	b->listener.fastopen.pending++;
 	tcp_cc_open(t, c);
-	tcp_queue_push(&l->accept, c);
-	l->accepted++;
-	socket_tcp_incoming(t, l);
+	tcp_enqueue(t, c, QUEUE_ACCEPT);
+	b->listener.accepted++;
+	socket_tcp_incoming(t, b);
 }
 
 /* The listener may be another by now, or gone: the count is of those who still wait there, at least none. */
 void tcp_fastopen_settle(struct tapir *t, struct tcp_conn *c, bool reset)
 {
-	struct tcp_listener *l;
+	struct tcp_bound *b;
 
 	if (c->fastopen != FASTOPEN_EARLY)
 		return;
 	c->fastopen = FASTOPEN_DONE;
-	l = tcp_demux_listener(t, &c->local);
-	if (!l || !l->fastopen.pending)
+	b = tcp_bound_listening(t, &c->local);
+	if (!b || !b->listener.fastopen.pending)
 		return;
-	l->fastopen.pending--;
+	b->listener.fastopen.pending--;
 	if (reset) {
-		l->fastopen.resets++;
-		l->fastopen.resets_until_us = t->now_us + RESET_HOLDS_US;
+		b->listener.fastopen.resets++;
+		b->listener.fastopen.resets_until_us = t->now_us + RESET_HOLDS_US;
 	}
 }
 

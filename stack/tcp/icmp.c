@@ -20,7 +20,7 @@ static struct tcp_conn *quoted_conn(struct tapir *t, const struct ip_error *e)
  * DEVIATES: RFC 1122 4.2.3.9 (hard errors abort) because RFC 5927 5.2 shows that anyone could send one. */
 static void report(struct tapir *t, struct tcp_conn *c, int error)
 {
-	c->soft_error = (int16_t)error;
+	c->soft_error = (int8_t)error;
 	tcp_conn_notify(t, c);
 }
 

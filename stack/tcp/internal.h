@@ -88,14 +88,38 @@ void tcp_count_arrow(struct tapir *t, enum tcp_state from, enum tcp_state to);
 uint32_t tcp_slot_count(const struct tapir_config *cfg);	/* places of the pool */
 /* Enters CLOSED, flushes, tells the owner. */
 void tcp_conn_end(struct tapir *t, struct tcp_conn *c, int error, const char *why);
-void tcp_queue_push(struct tcp_queue *q, struct tcp_conn *c);
-void tcp_queue_remove(struct tcp_conn *c);				/* from whichever it is in, if any */
 void tcp_conn_notify(struct tapir *t, struct tcp_conn *c);		/* the upcall, if there is an owner */
 uint32_t tcp_rcv_wnd(const struct tcp_conn *c);			/* RCV.WND: what was advertised and is not used up */
 seq_t tcp_fin_seq(const struct tcp_conn *c);			/* where our FIN lies: behind all text */
 bool tcp_syn_unacked(const struct tcp_conn *c);
 
+/* --- queue.c --- */
+static inline struct tcp_conn *tcp_slot(const struct tapir *t, uint32_t number)	/* 0: NULL */
+{
+	return number ? t->tcp->slots + (number - 1) : NULL;
+}
+static inline uint32_t tcp_number(const struct tapir *t, const struct tcp_conn *c) { return (uint32_t)(c - t->tcp->slots) + 1; }
+void tcp_queue_append(struct tapir *t, struct tcp_queue *q, struct tcp_conn *c, enum tcp_link_kind kind);
+void tcp_queue_remove(struct tapir *t, struct tcp_queue *q, struct tcp_conn *c, enum tcp_link_kind kind);	/* it is in there */
+void tcp_enqueue(struct tapir *t, struct tcp_conn *c, enum tcp_queue_id queue);	/* its listener's accept queue, or the orphans */
+void tcp_dequeue(struct tapir *t, struct tcp_conn *c);				/* from whichever it is in, if any */
+
+/* --- wait.c: who finds no sender; tcp_sender_has_room (sender.h) is there, too --- */
+void tcp_waiting_wake(struct tapir *t);		/* a sender or a record has become free, or idle */
+void tcp_waiting_leave(struct tapir *t, struct tcp_conn *c);
+void tcp_sender_rest(struct tapir *t, struct tcp_conn *c);	/* output.c has found nothing more to send */
+void tcp_waiting_check(const struct tapir *t);
+
+/* --- bound.c --- */
+size_t tcp_bound_size(const struct tapir_config *cfg);
+void tcp_bound_init(struct tapir *t, void *mem);
+struct tcp_bound *tcp_bound_listening(const struct tapir *t, const struct tapir_endpoint *local);	/* LISTEN; NULL: none is */
+bool tcp_bound_overlaps(const struct tapir_addr *a, const struct tapir_addr *b);
+bool tcp_is_bound(const struct tapir *t, const struct tapir_addr *addr, uint16_t port);
+void tcp_bound_check(const struct tapir *t);
+
 /* --- demux.c --- */
+bool tcp_is_connected(const struct tapir *t, const struct tapir_addr *addr, uint16_t port);	/* or half open, or in TIME-WAIT */
 void tcp_demux_init(struct tapir *t, void *buckets, uint32_t count);
 struct tcp_conn *tcp_demux(struct tapir *t, const struct tapir_endpoint *local, const struct tapir_endpoint *peer);
 bool tcp_is_taken(struct tapir *t, const struct tapir_endpoint *local, const struct tapir_endpoint *peer);	/* or by a mini */
@@ -103,7 +127,6 @@ bool tcp_same_endpoint(const struct tapir_endpoint *a, const struct tapir_endpoi
 uint64_t tcp_tuple_hash(const struct tapir *t, const struct tapir_endpoint *local, const struct tapir_endpoint *peer);
 void tcp_demux_add(struct tapir *t, struct tcp_conn *c);
 void tcp_demux_remove(struct tapir *t, struct tcp_conn *c);
-struct tcp_listener *tcp_demux_listener(struct tapir *t, const struct tapir_endpoint *local);
 
 /* --- isn.c --- */
 seq_t tcp_isn(struct tapir *t, const struct tapir_endpoint *local, const struct tapir_endpoint *peer);
@@ -113,14 +136,14 @@ uint16_t tcp_port_for(struct tapir *t, const struct tapir_addr *local, const str
 uint16_t tcp_port_any(struct tapir *t, const struct tapir_addr *local);	/* a port that nobody is bound to; 0: none */
 
 /* --- arrives.c, arrives_other.c, listen.c, timewait.c --- */
-enum tapir_verdict tcp_arrives_listen(struct tapir *t, struct tcp_listener *l, struct tcp_arrival *a);
+enum tapir_verdict tcp_arrives_listen(struct tapir *t, struct tcp_bound *b, struct tcp_arrival *a);
 enum tapir_verdict tcp_arrives_other(struct tapir *t, struct tcp_conn *c, struct tcp_arrival *a);
 /* Sixth to eighth step, for a segment that SYN-SENT has already taken apart. */
 enum tapir_verdict tcp_arrives_from_sixth(struct tapir *t, struct tcp_conn *c, struct tcp_arrival *a);
 void tcp_seg_skip(struct tcp_seg *seg, uint32_t n);	/* takes n off the front of its sequence space; the text is the caller's */
 void tcp_inherit(struct tapir *t, struct tcp_conn *c, const struct tcp_listener *l);	/* its options */
 /* Fills a new connection with what a SYN and its listener say, in either's words; the ISS is the caller's to choose. */
-void tcp_take_syn(struct tapir *t, struct tcp_conn *c, struct tcp_listener *l, const struct tcp_arrival *a);
+void tcp_take_syn(struct tapir *t, struct tcp_conn *c, const struct tcp_bound *b, const struct tcp_arrival *a);
 void tcp_take_syn_options(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg);
 bool tcp_listen_promote(struct tapir *t, struct tcp_conn *c);	/* SYN queue > accept queue; false: it is full */
 void tcp_established(struct tapir *t, struct tcp_conn *c);	/* our SYN is acknowledged: cc, keep-alive */
@@ -129,10 +152,10 @@ void tcp_enter_time_wait(struct tapir *t, struct tcp_conn *c, const char *why);
 bool tcp_time_wait_yields(const struct tcp_conn *c, const struct tcp_seg *seg);	/* RFC 6191: to this SYN */
 
 /* --- cookie.c --- */
-enum tapir_verdict tcp_cookie_send(struct tapir *t, struct tcp_listener *l, const struct tcp_arrival *a);	/* answers a SYN */
+enum tapir_verdict tcp_cookie_send(struct tapir *t, struct tcp_bound *b, const struct tcp_arrival *a);	/* answers a SYN */
 bool tcp_cookies_are_out(const struct tapir *t);		/* a third segment may acknowledge one */
 /* An ACK in LISTEN: opens its connection if it acknowledges a cookie, else it is answered with a RST. */
-enum tapir_verdict tcp_cookie_arrives(struct tapir *t, struct tcp_listener *l, struct tcp_arrival *a);
+enum tapir_verdict tcp_cookie_arrives(struct tapir *t, struct tcp_bound *b, struct tcp_arrival *a);
 
 /* --- fastopen.c: RFC 7413 4 --- */
 size_t tcp_fastopen_size(const struct tapir_config *cfg);
@@ -151,9 +174,10 @@ void tcp_fastopen_settle(struct tapir *t, struct tcp_conn *c, bool reset);
 void tcp_owe_challenge_ack(struct tapir *t, struct tcp_conn *c, const char *why);	/* rate limited (RFC 5961 7) */
 
 /* --- defer.c: TCP_DEFER_ACCEPT --- */
-bool tcp_defer_holds(struct tcp_conn *c, const struct tcp_seg *seg);	/* this ACK of our SYN is not what is waited for */
+bool tcp_defer_holds(const struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg);	/* this ACK of our SYN is not what is waited for */
 /* The peer has the SYN-ACK: a timeout only counts; asked before it does. */
-bool tcp_defer_is_quiet(const struct tcp_conn *c);
+bool tcp_defer_is_quiet(const struct tapir *t, const struct tcp_conn *c);
+uint8_t tcp_defer_limit(const struct tapir *t, const struct tcp_conn *c);	/* its listener's timeouts; 0: it has none */
 
 /* --- orphan.c --- */
 void tcp_orphan_begin(struct tapir *t, struct tcp_conn *c);	/* its owner has just let go */
@@ -361,17 +385,19 @@ void tcp_reset_conn(struct tapir *t, const struct tcp_conn *c, seq_t at);	/* <SE
 /* --- timeout.c --- */
 void tcp_timer_arm(struct tapir *t, struct tcp_conn *c, enum tapir_tcp_timer timer, usec_t due_us);
 void tcp_timer_disarm(struct tapir *t, struct tcp_conn *c, enum tapir_tcp_timer timer);
+extern const uint8_t tcp_timer_slot[TCP_CONN_TIMERS];
 /* USEC_NEVER: it is not armed. */
 static inline usec_t tcp_timer_due(const struct tcp_conn *c, enum tapir_tcp_timer timer)
 {
 	if (timer < TCP_CONN_TIMERS)
-		return c->due_us[timer];
+		return c->armed >> timer & 1 ? c->due_us[tcp_timer_slot[timer]] : USEC_NEVER;
 	return c->sender ? c->sender->due_us[timer - TCP_CONN_TIMERS] : USEC_NEVER;
 }
 static inline bool tcp_timer_is_armed(const struct tcp_conn *c, enum tapir_tcp_timer timer)
 {
 	return tcp_timer_due(c, timer) != USEC_NEVER;
 }
+void tcp_timer_set(struct tcp_conn *c, enum tapir_tcp_timer timer, usec_t due_us);	/* without a word to the wheel */
 void tcp_timer_fire(struct tapir *t, struct timer *timer);
 
 /* --- events.c: the probe's view (design: seeing is the product) --- */

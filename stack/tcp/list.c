@@ -23,8 +23,8 @@ bool tcp_row(struct tapir *t, uint32_t i, struct tapir_tcp_row *row)
 	tcp_status(t, c, &row->info);
 	row->recv_q = c->rx.bytes;
 	row->send_q = send_queue(c);
-	row->sndbuf = c->sndbuf;
-	row->rcvbuf = c->rcvbuf;
+	row->sndbuf = c->tx.limit;
+	row->rcvbuf = c->rx.limit;
 	row->orphan = !c->owner && !c->listener;
 	for (enum tapir_tcp_timer n = 0; n < TAPIR_TIMER_COUNT; n++)
 		row->due_us[n] = tcp_timer_due(c, n);

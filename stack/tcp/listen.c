@@ -50,8 +50,8 @@ void tcp_established(struct tapir *t, struct tcp_conn *c)
 
 void tcp_inherit(struct tapir *t, struct tcp_conn *c, const struct tcp_listener *l)
 {
-	c->sndbuf = l->sndbuf;
-	c->rcvbuf = l->rcvbuf;
+	c->tx.limit = l->sndbuf;
+	c->rx.limit = l->rcvbuf;
 	c->sndbuf_fixed = l->sndbuf_fixed;
 	c->rcvbuf_fixed = l->rcvbuf_fixed;
 	c->ttl = l->ttl;
@@ -75,10 +75,10 @@ static seq_t choose_iss(struct tapir *t, const struct tcp_conn *c, const struct 
 	return iss;
 }
 
-void tcp_take_syn(struct tapir *t, struct tcp_conn *c, struct tcp_listener *l, const struct tcp_arrival *a)
+void tcp_take_syn(struct tapir *t, struct tcp_conn *c, const struct tcp_bound *b, const struct tcp_arrival *a)
 {
-	c->listener = l;
-	tcp_inherit(t, c, l);
+	c->listener = tcp_bound_number(t, b);
+	tcp_inherit(t, c, &b->listener);
 	c->local = (struct tapir_endpoint){a->pkt->dst, a->seg.dst_port};
 	c->peer = (struct tapir_endpoint){a->pkt->src, a->seg.src_port};
 	c->irs = a->seg.seq;
@@ -107,22 +107,22 @@ static void join_syn_queue(struct tapir *t, struct tcp_conn *c, const struct tcp
 /* Third: a SYN makes a connection in SYN-RECEIVED. Text and FIN on the SYN are not acknowledged, so that the peer sends them
  * again once its address is proven, unless a Fast Open cookie has proven it. DEVIATES: RFC 9293 3.10.7.2 third (text "should
  * be queued") because a forged source could make us hold it. */
-static enum tapir_verdict third_check_syn(struct tapir *t, struct tcp_listener *l, struct tcp_arrival *a)
+static enum tapir_verdict third_check_syn(struct tapir *t, struct tcp_bound *b, struct tcp_arrival *a)
 {
 	struct tcp_conn *c;
 	bool early;
 
-	if (l->accepted >= l->backlog)
+	if (b->listener.accepted >= b->listener.backlog)
 		return DROP_TCP_BACKLOG;
-	early = tcp_fastopen_accepts(t, l, a);
+	early = tcp_fastopen_accepts(t, &b->listener, a);
 	if (!early && wants_cookie(t, a))
-		return tcp_cookie_send(t, l, a);
+		return tcp_cookie_send(t, b, a);
 	if (!early && syn_queue_is_full(t))
 		tcp_mini_drop(t, t->tcp->minis.syn.head);
 	c = tcp_conn_may_open(t, early) ? tcp_conn_borrow(t, TCP_LISTEN) : NULL;
 	if (!c)
 		return DROP_NO_MEMORY;
-	tcp_take_syn(t, c, l, a);
+	tcp_take_syn(t, c, b, a);
 	c->iss = c->snd.una = c->snd.nxt = c->snd.max = choose_iss(t, c, a);
 	tcp_demux_add(t, c);
 	tcp_set_state(t, c, TCP_SYN_RCVD, "RFC 9293 3.10.7.2 third: a SYN");
@@ -137,69 +137,68 @@ static enum tapir_verdict third_check_syn(struct tapir *t, struct tcp_listener *
 }
 
 /* RFC 9293 3.10.7.2 */
-enum tapir_verdict tcp_arrives_listen(struct tapir *t, struct tcp_listener *l, struct tcp_arrival *a)
+enum tapir_verdict tcp_arrives_listen(struct tapir *t, struct tcp_bound *b, struct tcp_arrival *a)
 {
 	if (a->seg.flags & TCP_RST)			/* first */
 		return DROP_TCP_LISTEN_RST;
 	if (a->seg.flags & TCP_ACK && !(a->seg.flags & TCP_SYN) && tcp_cookies_are_out(t))
-		return tcp_cookie_arrives(t, l, a);
+		return tcp_cookie_arrives(t, b, a);
 	if (a->seg.flags & TCP_ACK) {			/* second */
 		tcp_reset_for(t, a->pkt, &a->seg);
 		return DROP_TCP_LISTEN_ACK;
 	}
 	if (a->seg.flags & TCP_SYN)
-		return third_check_syn(t, l, a);
+		return third_check_syn(t, b, a);
 	return DROP_TCP_LISTEN_NO_SYN;			/* fourth */
 }
 
 bool tcp_listen_promote(struct tapir *t, struct tcp_conn *c)
 {
 	const char *acked = "RFC 9293 3.10.7.4 fifth: our SYN is acknowledged";
-	struct tcp_listener *l = c->listener;
+	struct tcp_bound *b = tcp_bound_of(t, c->listener);
 
 	if (c->fastopen == FASTOPEN_EARLY) {		/* it is in the accept queue, or with its user, already */
 		tcp_set_state(t, c, TCP_ESTABLISHED, acked);
 		return true;
 	}
-	if ((l && l->accepted >= l->backlog) || (c->mini && !tcp_conn_may_open(t, true)))
+	if ((b && b->listener.accepted >= b->listener.backlog) || (c->mini && !tcp_conn_may_open(t, true)))
 		return false;
 	tcp_set_state(t, c, TCP_ESTABLISHED, acked);
-	if (l) {
-		tcp_queue_push(&l->accept, c);
-		l->accepted++;
-		socket_tcp_incoming(t, l);
+	if (b) {
+		tcp_enqueue(t, c, QUEUE_ACCEPT);
+		b->listener.accepted++;
+		socket_tcp_incoming(t, b);
 	}
 	return true;
 }
 
-void tcp_open_passive(struct tapir *t, struct tcp_bound *b, struct tcp_listener *l)
+void tcp_open_passive(struct tapir *t, struct tcp_bound *b)
 {
 	(void)t;
-	assert(b->registered && l->backlog > 0);
-	l->fastopen.pending = l->fastopen.resets = 0;
-	b->listener = l;
+	assert(b->owner && b->listener.backlog > 0);
+	b->listener.fastopen.pending = b->listener.fastopen.resets = 0;
+	b->listening = true;
 }
 
-struct tcp_conn *tcp_accept(struct tapir *t, struct tcp_listener *l, void *owner)
+struct tcp_conn *tcp_accept(struct tapir *t, struct tcp_bound *b, uint32_t owner)
 {
-	struct tcp_conn *c = l->accept.head;
+	struct tcp_conn *c = tcp_slot(t, b->listener.accept.head);
 
-	(void)t;
 	if (!c)
 		return NULL;
-	tcp_queue_remove(c);
-	l->accepted--;
-	c->listener = NULL;
+	tcp_dequeue(t, c);
+	b->listener.accepted--;
+	c->listener = 0;
 	c->owner = owner;
 	return c;
 }
 
 /* RFC 9293 3.10.4 LISTEN: what waits in the accept queue was established: it is reset. What is half open is forgotten; its
  * next segment meets CLOSED. */
-void tcp_close_listener(struct tapir *t, struct tcp_bound *b, struct tcp_listener *l)
+void tcp_close_listener(struct tapir *t, struct tcp_bound *b)
 {
-	while (l->accept.head)
-		tcp_abort(t, l->accept.head);
+	while (b->listener.accept.head)
+		tcp_abort(t, tcp_slot(t, b->listener.accept.head));
 	tcp_minis_abort(t, &b->local);
-	b->listener = NULL;
+	b->listening = false;
 }

@@ -142,8 +142,9 @@ static void unpack_syn_ack(const struct tapir *t, const struct tcp_mini *m, stru
 	c->rtt.rto_us = rto_of(t, m);
 	c->last_out_us = armed_us;
 	c->rtt.timeout_ts = m->backoff ? c->ts.offset + (uint32_t)(armed_us / TAPIR_MS) : 0;
-	if (!m->retrans && !m->backoff && !m->deferred)		/* Karn */
-		c->rtt.syn_at_us = armed_us;
+	c->syn_timed = !m->retrans && !m->backoff && !m->deferred;	/* Karn */
+	if (c->syn_timed)
+		c->rtt.syn_at_us = (uint32_t)armed_us;
 	c->total_retrans = m->retrans;
 	c->segs_out = 1u + m->retrans;		/* and ACKs of what was no part of the handshake, if any */
 	c->segs_in = m->segs_in;
@@ -151,14 +152,16 @@ static void unpack_syn_ack(const struct tapir *t, const struct tcp_mini *m, stru
 
 static void unpack_syn(struct tapir *t, const struct tcp_mini *m, struct tcp_conn *c)
 {
-	c->listener = tcp_demux_listener(t, &m->local);
-	assert(c->listener);
-	tcp_inherit(t, c, c->listener);
+	const struct tcp_bound *b = tcp_bound_listening(t, &m->local);
+
+	assert(b);
+	c->listener = tcp_bound_number(t, b);
+	tcp_inherit(t, c, &b->listener);
 	c->iss = c->snd.una = seq(m->snd_max.n - 1);
 	c->irs = c->snd.wl1 = seq(m->rcv_nxt.n - 1);
 	c->rcv.mss_offered = (uint16_t)tcp_mss_limit(c, (uint32_t)t->cfg.mtu - IPV4_HEADER - TCP_HEADER);
 	c->deferred = m->deferred;
-	c->fastopen = m->gives ? FASTOPEN_GIVES : FASTOPEN_NONE;
+	c->fastopen = (m->gives ? FASTOPEN_GIVES : FASTOPEN_NONE) & 7u;
 	c->ecn = m->ecn;
 	c->snd.mss_option = m->mss_option;
 	c->snd.mss = tcp_path_mss(t, c);
@@ -176,7 +179,7 @@ static void unpack_wait(const struct tcp_mini *m, struct tcp_conn *c)
 {
 	c->syn_acked = c->fin_queued = c->fin_acked = c->have_fin = c->fin_rcvd = true;
 	c->rcv.fin = seq(m->rcv_nxt.n - 1);
-	c->rcvbuf = m->window;			/* the window says what it has said */
+	c->rx.limit = m->window;			/* the window says what it has said */
 	c->snd.una = m->snd_max;
 	c->snd.max_wnd = m->max_wnd;
 	c->snd.mss = TCP_DEFAULT_MSS;		/* nothing will be sent that it could bound */
@@ -202,6 +205,8 @@ static void pack(struct tcp_mini *m, const struct tcp_conn *c)
 		pack_syn(m, c);
 }
 
+static enum tapir_tcp_timer timer_of(const struct tcp_mini *m) { return m->waits ? TAPIR_TIMER_2MSL : TAPIR_TIMER_RTO; }
+
 static void unpack(struct tapir *t, const struct tcp_mini *m, struct tcp_conn *c)
 {
 	c->local = m->local;
@@ -218,7 +223,7 @@ static void unpack(struct tapir *t, const struct tcp_mini *m, struct tcp_conn *c
 	c->challenged_ms = m->challenged_ms;
 	c->snd.shift = m->snd_shift;
 	c->rcv.shift = (uint16_t)(m->rcv_shift & 15u);
-	c->due_us[m->waits ? TAPIR_TIMER_2MSL : TAPIR_TIMER_RTO] = m->timer.due_us;
+	tcp_timer_set(c, timer_of(m), m->timer.due_us);
 	if (m->waits)
 		unpack_wait(m, c);
 	else
@@ -280,7 +285,7 @@ void tcp_mini_fold(struct tapir *t, struct tcp_conn *c)
 		return;
 	m = tcp_mini_find(t, &c->local, &c->peer);
 	pack(m, c);
-	wheel_arm(&t->wheel, &m->timer, c->due_us[m->waits ? TAPIR_TIMER_2MSL : TAPIR_TIMER_RTO]);
+	wheel_arm(&t->wheel, &m->timer, tcp_timer_due(c, timer_of(m)));
 	m->unfolded = c->mini = false;
 	t->tcp->minis.unfolded--;
 	tcp_conn_fold(t, c);
@@ -393,7 +398,7 @@ bool tcp_mini_row(struct tapir *t, uint32_t i, struct tapir_tcp_row *row)
 	row->info.peer = m->peer;
 	for (int n = 0; n < TAPIR_TIMER_COUNT; n++)
 		row->due_us[n] = USEC_NEVER;
-	row->due_us[m->waits ? TAPIR_TIMER_2MSL : TAPIR_TIMER_RTO] = m->timer.due_us;
+	row->due_us[timer_of(m)] = m->timer.due_us;
 	if (m->waits)
 		return true;
 	row->info.rto_us = rto_of(t, m);

@@ -25,7 +25,8 @@ void tcp_orphan_begin(struct tapir *t, struct tcp_conn *c)
 {
 	usec_t most_us = c->state == TCP_FIN_WAIT_2 ? tcp_fin_wait_2_us(t, c) : t->cfg.orphan_us + c->tx.bytes * US_A_BYTE;
 
-	tcp_queue_push(&t->tcp->orphans, c);
+	tcp_enqueue(t, c, QUEUE_ORPHANS);
+	tcp_timer_disarm(t, c, TAPIR_TIMER_KEEPALIVE);	/* it ends by itself, whether its peer is there or not */
 	tcp_timer_arm(t, c, TAPIR_TIMER_FIN_WAIT_2, t->now_us + most_us);
 }
 
@@ -40,9 +41,9 @@ void tcp_orphan_end(struct tapir *t, struct tcp_conn *c, const char *why)
 
 bool tcp_orphan_make_room(struct tapir *t)
 {
-	struct tcp_conn *c = t->tcp->orphans.head;
+	struct tcp_conn *c = tcp_slot(t, t->tcp->orphans.head);
 
-	for (uint32_t i = 0; c && i < LOOK_AT; i++, c = c->queue_next) {
+	for (uint32_t i = 0; c && i < LOOK_AT; i++, c = tcp_slot(t, c->links[LINK_QUEUE].next)) {
 		if (!c->tx.bytes || c->snd.wnd >= c->snd.mss)
 			continue;
 		tcp_orphan_end(t, c, "memory is short, and the peer of this orphan does not read");

@@ -8,32 +8,24 @@
 
 void tcp_ready(struct tapir *t, struct tcp_conn *c)
 {
-	struct tcp *tcp = t->tcp;
-
 	if (c->is_ready)
 		return;
 	c->is_ready = true;
-	c->ready_next = NULL;
-	c->ready_prev = tcp->ready_last;
-	*(tcp->ready_last ? &tcp->ready_last->ready_next : &tcp->ready) = c;
-	tcp->ready_last = c;
+	tcp_queue_append(t, &t->tcp->ready, c, LINK_READY);
 }
 
 void tcp_unready(struct tapir *t, struct tcp_conn *c)
 {
-	struct tcp *tcp = t->tcp;
-
 	if (!c->is_ready)
 		return;
 	c->is_ready = false;
-	*(c->ready_prev ? &c->ready_prev->ready_next : &tcp->ready) = c->ready_next;
-	*(c->ready_next ? &c->ready_next->ready_prev : &tcp->ready_last) = c->ready_prev;
+	tcp_queue_remove(t, &t->tcp->ready, c, LINK_READY);
 }
 
 void tcp_owe_ack(struct tapir *t, struct tcp_conn *c, const char *why)
 {
 	c->owed.ack = true;
-	c->owed.why = why;
+	c->why_owed = why;
 	tcp_say_owed(t, c, why);
 	tcp_ready(t, c);
 }
@@ -42,14 +34,14 @@ void tcp_owe_dup_ack(struct tapir *t, struct tcp_conn *c, const char *why)
 {
 	if (c->owed.dup_acks < UINT8_MAX)
 		c->owed.dup_acks++;
-	c->owed.why = why;
+	c->why_owed = why;
 	tcp_say_owed(t, c, why);
 	tcp_ready(t, c);
 }
 
 uint32_t tcp_window_to_offer(const struct tcp_conn *c)
 {
-	uint32_t unread = c->rx.bytes, space = c->rcvbuf > unread ? c->rcvbuf - unread : 0;
+	uint32_t unread = c->rx.bytes, space = c->rx.limit > unread ? c->rx.limit - unread : 0;
 	uint32_t limit = min_u32(65535u << c->rcv.shift, tcp_window_limit(c));
 	uint32_t old = seq_gt(c->rcv.adv, c->rcv.nxt) ? seq_sub(c->rcv.adv, c->rcv.nxt) : 0;
 
@@ -107,7 +99,7 @@ static uint16_t window_field(const struct tcp_conn *c, uint8_t flags)
 /* Of a SYN, which has no shift: what is free, as far as the program lets it show. */
 static uint32_t syn_window(const struct tcp_conn *c)
 {
-	return min_u32(c->rcvbuf - min_u32(c->rx.bytes, c->rcvbuf), min_u32(tcp_window_limit(c), 65535));
+	return min_u32(c->rx.limit - min_u32(c->rx.bytes, c->rx.limit), min_u32(tcp_window_limit(c), 65535));
 }
 
 /* The edge moves by whole units of the scaled field, so that it is where the peer sees it. What is left of the window
@@ -202,7 +194,9 @@ static void sent_syn(struct tapir *t, struct tcp_conn *c, uint32_t text)
 	bool again = seq_gt(c->snd.max, c->iss);
 
 	c->total_retrans += again;
-	c->rtt.syn_at_us = again ? USEC_NEVER : t->now_us;	/* Karn (RFC 6298 3) */
+	c->syn_timed = !again;
+	if (!again)
+		c->rtt.syn_at_us = (uint32_t)t->now_us;
 	c->snd.nxt = seq_add(c->iss, 1);
 	c->snd.max = seq_max(c->snd.max, c->snd.nxt);
 	if (text) {
@@ -294,7 +288,7 @@ static void wait_for_window(struct tapir *t, struct tcp_conn *c)
 {
 	bool waiting = c->tx.bytes || (c->fin_queued && !c->fin_acked);
 
-	if (!waiting || tcp_syn_unacked(c) || tcp_timer_is_armed(c, TAPIR_TIMER_PACE))
+	if (!waiting || c->waits || tcp_syn_unacked(c) || tcp_timer_is_armed(c, TAPIR_TIMER_PACE))
 		return;
 	if (!tcp_timer_is_armed(c, TAPIR_TIMER_RTO) && !tcp_timer_is_armed(c, TAPIR_TIMER_PERSIST))
 		tcp_timer_arm(t, c, TAPIR_TIMER_PERSIST, t->now_us + tcp_override_us(t, c));
@@ -342,11 +336,12 @@ int tcp_output_next(struct tapir *t, struct tapir_out *out)
 {
 	struct tcp_conn *c;
 
-	while ((c = t->tcp->ready)) {
+	while ((c = tcp_slot(t, t->tcp->ready.head))) {
 		bool one = tcp_output(t, c, out);
 
 		tcp_unready(t, c);
 		if (!one) {
+			tcp_sender_rest(t, c);
 			tcp_mini_fold(t, c);
 			continue;
 		}

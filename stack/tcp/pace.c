@@ -23,8 +23,10 @@ uint64_t tcp_pace_rate(const struct tcp_sender *x, const struct cc *cc, uint32_t
 {
 	uint32_t percent = cc->cwnd < cc->ssthresh / 2 ? SLOW_START_PERCENT : AVOIDANCE_PERCENT;
 
-	if (cc->pacing_rate)
-		return cc->pacing_rate;
+	uint64_t own = cc->ops->pacing_rate ? cc->ops->pacing_rate(x->cc_priv) : 0;
+
+	if (own)
+		return own;
 	if (!windows_too || !x->rate.delivered || srtt_us <= PACE_BURST_US)
 		return 0;
 	return max_usec((uint64_t)cc->cwnd * percent * (TAPIR_SEC / 100) / srtt_us, 1);

@@ -297,7 +297,7 @@ static bool plan_ack(const struct tcp_conn *c, struct plan *p)
 
 	if (!c->owed.ack && !c->owed.dup_acks)
 		return false;
-	*p = (struct plan){.at = seq_min(c->snd.max, edge), .flags = TCP_ACK, .why = c->owed.why};
+	*p = (struct plan){.at = seq_min(c->snd.max, edge), .flags = TCP_ACK, .why = c->why_owed};
 	return true;
 }
 

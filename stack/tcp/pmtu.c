@@ -307,7 +307,7 @@ void tcp_pmtu_sent(struct tapir *t, struct tcp_conn *c, seq_t at, uint32_t len, 
 		tcp_say_pmtu(t, c, p, "RFC 4821 7.5: a probe");
 	} else if (c->mss_proof == MSS_UNTRIED && len >= c->snd.mss) {
 		c->mss_proof = MSS_TRIED;
-		c->mss_proof_at = seq_add(at, c->snd.mss);
+		c->sender->mss_proof_at = seq_add(at, c->snd.mss);
 	}
 }
 
@@ -315,7 +315,7 @@ void tcp_pmtu_on_ack(struct tapir *t, struct tcp_conn *c)
 {
 	struct tcp_path *p = path_find(t, &c->peer.addr);
 
-	if (c->mss_proof == MSS_TRIED && seq_geq(c->snd.una, c->mss_proof_at))
+	if (c->mss_proof == MSS_TRIED && (!c->sender || seq_geq(c->snd.una, c->sender->mss_proof_at)))
 		c->mss_proof = MSS_PROVEN;
 	if (!p)
 		return;

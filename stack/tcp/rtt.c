@@ -8,7 +8,6 @@
 void tcp_rtt_init(struct tapir *t, struct tcp_conn *c)
 {
 	c->rtt.rto_us = (uint32_t)t->cfg.rto_initial_us;	/* RFC 6298 2.1 */
-	c->rtt.syn_at_us = USEC_NEVER;
 }
 
 uint32_t tcp_ts_now(const struct tapir *t, const struct tcp_conn *c)
@@ -62,12 +61,11 @@ static uint32_t echoed_rtt(const struct tapir *t, const struct tcp_conn *c, cons
 
 void tcp_rtt_on_ack(struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg, uint32_t rtt_us)
 {
-	bool syn_again = c->rtt.srtt_us == 0 && c->rtt.backoff && c->rtt.syn_at_us == USEC_NEVER;
+	bool syn_again = c->rtt.srtt_us == 0 && c->rtt.backoff && !c->syn_timed;
 
-	if (c->rtt.syn_at_us != USEC_NEVER) {
-		rtt_us = (uint32_t)(t->now_us - c->rtt.syn_at_us);
-		c->rtt.syn_at_us = USEC_NEVER;
-	}
+	if (c->syn_timed)
+		rtt_us = (uint32_t)t->now_us - c->rtt.syn_at_us;	/* rto_us, which has not passed, fits, too */
+	c->syn_timed = false;
 	if (rtt_us == CC_NONE && c->rtt.backoff)
 		rtt_us = echoed_rtt(t, c, seg);
 	if (rtt_us != CC_NONE)

@@ -9,19 +9,22 @@
 
 #define SENDERS_MIN 64u
 
-static uint32_t sender_count(const struct tapir_config *cfg)
-{
-	return min_u32(cfg->max_conns, max_u32(cfg->max_conns / 4, SENDERS_MIN));
-}
-
 /* A record pins text, and text lies in frames: no more are of use than there are frames, borrowed ones included. */
 static uint32_t sent_count(const struct tapir_config *cfg) { return cfg->small_frames * 2 + cfg->large_frames; }
+
+/* And no more senders than records. */
+uint32_t tcp_sender_count(const struct tapir_config *cfg)
+{
+	uint32_t wanted = cfg->max_sending ? cfg->max_sending : max_u32(cfg->max_conns / 4, SENDERS_MIN);
+
+	return min_u32(wanted, min_u32(cfg->max_conns, sent_count(cfg)));
+}
 
 size_t tcp_senders_size(const struct tapir_config *cfg)
 {
 	uintptr_t at = 0;
 
-	carve(&at, sizeof(struct tcp_sender) * sender_count(cfg));
+	carve(&at, sizeof(struct tcp_sender) * tcp_sender_count(cfg));
 	carve(&at, sizeof(struct tcp_sent) * sent_count(cfg));
 	return at;
 }
@@ -29,10 +32,10 @@ size_t tcp_senders_size(const struct tapir_config *cfg)
 void tcp_senders_init(struct tapir *t, void *mem)
 {
 	uintptr_t at = (uintptr_t)mem;
-	struct tcp_sender *senders = carve(&at, sizeof *senders * sender_count(&t->cfg));
+	struct tcp_sender *senders = carve(&at, sizeof *senders * tcp_sender_count(&t->cfg));
 	struct tcp_sent *records = carve(&at, sizeof *records * sent_count(&t->cfg));
 
-	for (uint32_t i = sender_count(&t->cfg); i-- > 0;) {
+	for (uint32_t i = tcp_sender_count(&t->cfg); i-- > 0;) {
 		senders[i].next = t->tcp->senders.free;
 		t->tcp->senders.free = &senders[i];
 	}
@@ -66,6 +69,7 @@ void tcp_sender_idle(struct tapir *t, struct tcp_conn *c)
 	s->prev = t->tcp->senders.idle_last;
 	*(s->prev ? &s->prev->next : &t->tcp->senders.idle) = s;
 	t->tcp->senders.idle_last = s;
+	tcp_waiting_wake(t);
 }
 
 /* A free one, or that which has been idle longest. */
@@ -75,11 +79,14 @@ static struct tcp_sender *take(struct tapir *t)
 
 	if (s) {
 		t->tcp->senders.free = s->next;
+		t->tcp->senders.used++;
 		return s;
 	}
 	s = t->tcp->senders.idle;
 	if (!s)
 		return NULL;
+	if (tcp_timer_is_armed(s->conn, TAPIR_TIMER_PACE))	/* what it held back goes with another sender */
+		tcp_ready(t, s->conn);
 	tcp_timer_disarm(t, s->conn, TAPIR_TIMER_PACE);
 	leave_idle(t, s);
 	s->conn->sender = NULL;
@@ -99,6 +106,7 @@ struct tcp_sender *tcp_sender_get(struct tapir *t, struct tcp_conn *c)
 		return NULL;
 	memset(s, 0, sizeof *s);
 	s->conn = c;
+	s->ecn_recover = c->snd.una;
 	s->recover = s->round_end = s->rack.fack = s->undo.high = s->undo.marker = seq(c->snd.una.n - 1);
 	s->min_rtt_us = CC_NONE;
 	s->rack.reo_mult = 1;
@@ -121,11 +129,8 @@ void tcp_sender_put(struct tapir *t, struct tcp_conn *c)
 	c->sender = NULL;
 	s->next = t->tcp->senders.free;
 	t->tcp->senders.free = s;
-}
-
-bool tcp_sender_has_room(struct tapir *t, struct tcp_conn *c)
-{
-	return t->tcp->senders.free_sent && tcp_sender_get(t, c);
+	t->tcp->senders.used--;
+	tcp_waiting_wake(t);
 }
 
 /* --- records ---------------------------------------------------------------------------------------------------- */
@@ -226,6 +231,7 @@ static void put_sent(struct tapir *t, struct tcp_sent *r)
 	r->next = t->tcp->senders.free_sent;
 	t->tcp->senders.free_sent = r;
 	t->tcp->senders.sent_used--;
+	tcp_waiting_wake(t);
 }
 
 /* flight: what is in the network, r included. */
@@ -397,4 +403,15 @@ void tcp_sender_check(const struct tcp_conn *c)
 	assert(sacked == s->sacked && segs == s->sacked_segs && lost == s->lost && flying == timed);
 	assert(seq_geq(at, c->snd.max));
 	assert(!s->idle || !s->first);
+}
+
+void tcp_senders_check(const struct tapir *t)
+{
+	uint32_t unused = 0;
+
+	for (const struct tcp_sender *s = t->tcp->senders.free; s; s = s->next)
+		unused++;
+	for (const struct tcp_sender *s = t->tcp->senders.idle; s; s = s->next)
+		assert(s->idle && s->conn->sender == s && (s->next ? s->next->prev : t->tcp->senders.idle_last) == s);
+	assert(t->tcp->senders.used + unused == tcp_sender_count(&t->cfg));
 }

@@ -101,6 +101,8 @@ struct tcp_sender {
 		uint64_t carry;			/* what is left of it below a microsecond, in bytes times microseconds a second */
 		uint32_t burst;			/* bytes that the burst that has begun may still take */
 	} pace;
+	seq_t ecn_recover;			/* ecn.c: SND.MAX at the last reduction, with ECN_REDUCED; else of no meaning */
+	seq_t mss_proof_at;			/* pmtu.c: with MSS_TRIED the end of that segment */
 	usec_t due_us[TCP_SENDER_TIMERS];	/* see timeout.c */
 	uint64_t cc_priv[CC_PRIV / 8];
 };
@@ -112,7 +114,7 @@ void tcp_senders_init(struct tapir *t, void *mem);
 struct tcp_sender *tcp_sender_get(struct tapir *t, struct tcp_conn *c);
 void tcp_sender_put(struct tapir *t, struct tcp_conn *c);	/* the connection ends; its records go, too */
 void tcp_sender_idle(struct tapir *t, struct tcp_conn *c);	/* nothing is outstanding: another may take it */
-/* May new text leave: is there a sender, and a record? */
+/* May new text leave: is there a sender, and a record? If not it waits, and is made ready when there are (wait.c). */
 bool tcp_sender_has_room(struct tapir *t, struct tcp_conn *c);
 /* Notes that [SND.MAX, end) has left. */
 void tcp_sent_new(struct tapir *t, struct tcp_conn *c, seq_t start, seq_t end);
@@ -134,5 +136,7 @@ void tcp_sent_trim_first(struct tcp_sender *s, seq_t to);	/* its bytes before `t
 static inline uint32_t tcp_sent_len(const struct tcp_sent *r) { return seq_sub(r->end, r->start); }
 struct tcp_sent *tcp_sent_first_lost(struct tcp_sender *s);
 void tcp_sender_check(const struct tcp_conn *c);
+void tcp_senders_check(const struct tapir *t);
+uint32_t tcp_sender_count(const struct tapir_config *cfg);
 
 #endif

@@ -6,6 +6,7 @@
 #define TCP_TCP_H
 
 #include "../ip/ip.h"
+#include "queue.h"
 #include "sender.h"
 #include "state.h"
 
@@ -18,7 +19,10 @@ struct tcp_choices {
 	uint32_t window_clamp;			/* TCP_WINDOW_CLAMP, bytes; 0: none */
 	int32_t linger2_s;			/* TCP_LINGER2; -1: no wait */
 	uint16_t keep_idle_s, keep_interval_s, maxseg;
+	uint16_t fastopen;			/* TCP_FASTOPEN of a listener: how many may be open before their handshake has ended */
 	uint8_t keep_count, syn_retries;
+	uint8_t defer;				/* TCP_DEFER_ACCEPT of a listener: timeouts to wait for text; 0: none */
+	uint8_t none;				/* 0 */
 };
 struct tcp_tuning {
 	struct tcp_choices is;
@@ -28,18 +32,7 @@ struct tcp_tuning {
 
 struct tcp_mini;				/* internal.h, mini.c */
 
-/* Connections in an accept queue or that of the orphans, each in at most one: oldest first. */
-struct tcp_queue { struct tcp_conn *head, *tail; };
-
-/* A local address taken by bind() or listen(); lives inside the socket. */
-struct tcp_bound {
-	struct tcp_bound *next;			/* in its hash chain by port */
-	struct tapir_endpoint local;
-	struct tcp_listener *listener;		/* NULL: bound only */
-	bool registered;
-};
-
-/* Passive OPEN (RFC 9293 3.10.1): the LISTEN state. Lives inside the socket. */
+/* Passive OPEN (RFC 9293 3.10.1): the LISTEN state. */
 struct tcp_listener {
 	struct tcp_queue accept;		/* established, waiting for accept(), oldest first */
 	uint16_t accepted, backlog;		/* how many wait, and how many may */
@@ -47,14 +40,20 @@ struct tcp_listener {
 	bool rcvbuf_fixed, sndbuf_fixed;
 	uint8_t ttl, tos, retries, congestion;
 	bool nodelay, keepalive, cork;
-	uint8_t defer;				/* TCP_DEFER_ACCEPT: timeouts to wait for text; 0: none */
 	struct {				/* fastopen.c */
-		uint16_t limit;			/* TCP_FASTOPEN: how many may be open before their handshake has ended; 0: none */
-		uint16_t pending, resets;	/* how many are; how many a RST ended that still count ... */
+		uint16_t pending, resets;	/* how many are open early; how many a RST ended that still count ... */
 		usec_t resets_until_us;		/* ... until then */
 	} fastopen;
 	struct tcp_tuning *tuning;		/* the socket counts as its user */
-	void *owner;				/* the socket */
+};
+
+/* A local address taken by bind() or listen(), and what listens there (bound.c). */
+struct tcp_bound {
+	struct tcp_bound *next;			/* in its hash chain by port, or in the list of free ones */
+	struct tapir_endpoint local;
+	bool listening;				/* LISTEN */
+	uint32_t owner;				/* the socket */
+	struct tcp_listener listener;		/* if listening */
 };
 
 /* What Fast Open (RFC 7413 4) means to a connection. */
@@ -78,31 +77,27 @@ struct tcp_fastopen_peer {			/* what a client remembers of a server */
 
 /* What is owed: noted by input, user calls and timers, paid by tcp_output. */
 struct tcp_owed {
-	bool ack;				/* an ACK, which may ride on data */
+	bool ack : 1;				/* an ACK, which may ride on data */
+	bool tlp : 1;				/* a tail loss probe (RFC 8985 7.3) */
+	bool probe : 1;				/* one byte into a closed window (RFC 9293 3.8.6.1) */
+	bool keepalive : 1;			/* an old sequence number, to be answered (RFC 9293 3.8.4) */
 	uint8_t dup_acks;			/* so many ACKs that carry nothing else (RFC 5681 4.2) */
-	bool tlp;				/* a tail loss probe (RFC 8985 7.3) */
-	bool probe;				/* one byte into a closed window (RFC 9293 3.8.6.1) */
-	bool keepalive;				/* an old sequence number, to be answered (RFC 9293 3.8.4) */
-	const char *why;			/* the rule behind the latest of them */
 };
 
 #define TCP_CONN_TIMERS (TAPIR_TIMER_COUNT - TCP_SENDER_TIMERS)
+#define TCP_TIMER_SLOTS 4		/* several of these timers are never armed together: see timeout.c */
 
+/* Who connections, listeners and sockets are to each other is said in 32 bits: a number in their pool, from 1; 0: none. An idle
+ * connection is mostly what follows, so each byte of it counts: what only matters while text is under way lies in the sender,
+ * what few programs set in the tuning. */
 struct tcp_conn {
-	struct tcp_conn *hash_next;		/* demux.c */
-	struct tcp_conn *ready_next, *ready_prev;	/* output.c: the ready list, if is_ready */
-	struct tcp_conn *queue_next, *queue_prev;	/* a listener's accept queue, or the orphans */
-	struct tcp_queue *queue;		/* which of them; NULL: none */
-	struct tcp_listener *listener;		/* passive open, not yet accepted: where it came from; else NULL */
-	void *owner;				/* the socket, NULL: an orphan, or not yet accepted */
+	uint32_t hash_next;			/* demux.c; or in the list of free ones */
+	uint32_t owner;				/* the socket, 0: an orphan, or not yet accepted */
+	struct tcp_link links[LINK_KINDS];	/* queue.c: its places in lists */
 	struct timer timer;			/* one for all the logical timers below */
-	usec_t due_us[TCP_CONN_TIMERS];		/* USEC_NEVER: disarmed; the others' lie in the sender */
+	usec_t due_us[TCP_TIMER_SLOTS];		/* USEC_NEVER: disarmed; the others' lie in the sender */
 
 	struct tapir_endpoint local, peer;
-	enum tcp_state state;			/* only tcp_set_state() writes it */
-	int16_t error;				/* why it ended, for the user; 0: it did not, or as it should */
-	int16_t soft_error;			/* what ICMP (RFC 1122 4.2.3.9) or R1 (RFC 9293 3.8.3) said since a new ACK */
-
 	seq_t iss, irs;
 	struct {
 		seq_t una, nxt, max;		/* max: the highest ever sent; NXT goes back to a SYN, else it is max */
@@ -126,6 +121,10 @@ struct tcp_conn {
 		uint16_t shift : 4;
 		uint16_t wraps : 12;		/* how often NXT has passed the number that it began with (for STATUS) */
 	} rcv;
+	enum tcp_state state : 8;		/* only tcp_set_state() writes it */
+	int8_t error;				/* why it ended, for the user; 0: it did not, or as it should */
+	int8_t soft_error;			/* what ICMP (RFC 1122 4.2.3.9) or R1 (RFC 9293 3.8.3) said since a new ACK */
+	uint8_t ecn;				/* set of enum tcp_ecn (ecn.c) */
 	bool fin_queued : 1, fin_acked : 1, have_fin : 1, fin_rcvd : 1;	/* ours: queued behind the text; theirs: seen, taken */
 	bool syn_acked : 1;			/* not the same as SND.UNA == ISS, which comes round again after 4 GiB */
 	bool active : 1;			/* OPEN was active: a RST in SYN-RECEIVED is a refusal, not a return to LISTEN */
@@ -133,27 +132,29 @@ struct tcp_conn {
 	bool nodelay : 1, keepalive : 1, rcv_shutdown : 1;
 	bool rcvbuf_fixed : 1, sndbuf_fixed : 1;	/* set by the program: autotune.c leaves them alone */
 	bool urgent : 1;			/* urgent text lies ahead of what the user has consumed */
-	bool is_ready : 1;			/* in the ready list */
 	bool mini : 1;				/* mini.c: unfolded for a while */
 	bool cork : 1, uncorked : 1;		/* TCP_CORK; but what is queued now goes (cork.c) */
 	bool deferred : 1;			/* defer.c: the peer's ACK has come, its text has not */
 	bool syn_text : 1;			/* all text on a SYN, ours or the peer's, was taken (RFC 7413 4) */
 	bool cwnd_limited : 1;			/* the last output stopped at cwnd: the window may grow (validate.c) */
-	uint8_t mss_proof : 2;			/* pmtu.c: enum mss_proof; if MSS_TRIED, mss_proof_at is the end of that segment */
+	bool is_ready : 1, waits : 1;		/* in the ready list (output.c); in that of those who wait for a sender (wait.c) */
+	bool no_sender : 1;			/* the last output found no sender or no record (wait.c) */
+	bool syn_timed : 1;			/* our SYN was sent once, and is not acknowledged (Karn, RFC 6298 3): see rtt */
+	uint8_t mss_proof : 2;			/* pmtu.c: enum mss_proof */
+	uint8_t fastopen : 3;			/* enum tcp_fastopen */
+	uint8_t queue : 2;			/* enum tcp_queue_id: the list that it is in, if any */
 	uint8_t ttl, tos, retries;		/* retries: R2 (RFC 9293 3.8.3); UINT8_MAX: for ever */
-	uint8_t fastopen;			/* enum tcp_fastopen */
-	uint8_t ecn;				/* set of enum tcp_ecn (ecn.c) */
-	seq_t mss_proof_at;
-	seq_t ecn_recover;			/* SND.MAX at the last reduction, with ECN_REDUCED */
-	struct tcp_tuning *tuning;		/* never NULL; as one of its users */
+	uint8_t armed;				/* which of the timers of due_us, as bits */
+	uint16_t listener;			/* passive open, not yet accepted: where it came from (tcp_bound_of); else 0 */
 	struct tcp_owed owed;
+	const char *why_owed;			/* the rule behind the latest of these */
+	struct tcp_tuning *tuning;		/* never NULL; as one of its users */
 
-	struct stream tx;			/* SND.UNA on: unacknowledged, then unsent */
-	struct stream rx;			/* in order, unread */
+	struct stream tx;			/* SND.UNA on: unacknowledged, then unsent; limit is SO_SNDBUF */
+	struct stream rx;			/* in order, unread; limit is SO_RCVBUF */
 	struct tcp_piece *pieces;		/* out of order, by sequence number */
 	uint16_t piece_count;
 	uint16_t tuner;				/* autotune.c: its number, from 1; 0: none */
-	uint32_t sndbuf, rcvbuf;
 	uint32_t segs_in, ce_in;		/* segments that arrived, as on the wire; of these with text marked CE */
 	uint32_t challenged_ms;			/* challenge.c: when a challenge ACK was last owed; 0: never */
 
@@ -161,34 +162,38 @@ struct tcp_conn {
 	struct { uint32_t recent, offset, recent_s; } ts;	/* TS.Recent and its age (RFC 7323 4.3) */
 	struct {
 		uint32_t srtt_us, rttvar_us, rto_us;	/* RFC 6298 2; srtt 0: no sample yet */
-		uint32_t timeout_ts;		/* TSval when the timer last fired: what echoes an older one waited for it */
-		usec_t syn_at_us;		/* USEC_NEVER: our SYN was sent more than once (Karn), or is acknowledged */
+		union {
+			uint32_t syn_at_us;	/* if syn_timed: when our SYN left, the clock's lower half */
+			uint32_t timeout_ts;	/* else TSval when the timer last fired: what echoes an older one waited for it */
+		};
 		uint8_t backoff;		/* RTOs in a row */
 		uint8_t probes, keepalives;	/* persist and keep-alive probes in a row without an answer */
 	} rtt;
+	uint32_t total_retrans;
 	struct tcp_sender *sender;		/* what is under way; NULL: nothing, and it was long ago */
 	struct cc cc;
 	usec_t last_in_us, last_out_us;
-	uint32_t total_retrans, segs_out;	/* the latter as on the wire, whatever a driver cuts up */
 	uint64_t bytes_retrans;
+	uint32_t segs_out;			/* as on the wire, whatever a driver cuts up */
 	struct sack_block dsack;		/* dsack.c: a duplicate that no ACK has reported; start == end: none */
 };
 
-_Static_assert(sizeof(struct tcp_conn) <= 512, "what an idle connection may cost");
+_Static_assert(sizeof(struct tcp_conn) <= 416, "with its socket (72), and its share of pools and tables, an idle one is to cost 512");
 
-struct tcp_hash { struct tcp_conn **buckets; uint32_t mask; };
+struct tcp_hash { uint32_t *buckets, mask; };	/* of connections' numbers */
 struct tcp {
 	struct tcp_hash hash;
-	struct tcp_bound *bound[1024];
-	struct tcp_conn *free, *slots;
-	uint32_t used, time_wait_count;		/* of slots; in TIME-WAIT, with a program or without */
+	struct { struct tcp_bound *chains[1024], *all, *free; uint32_t used; } bound;	/* bound.c */
+	struct tcp_conn *slots;
+	uint32_t free, used, time_wait_count;		/* of slots; in TIME-WAIT, with a program or without */
 	struct {				/* mini.c */
 		struct tcp_mini *all, *free, *fresh, **buckets;	/* from fresh on none was ever taken */
 		uint32_t mask, unfolded;	/* the latter of slots */
 		struct tcp_mini_queue { struct tcp_mini *head, *tail; uint32_t count; } syn, time_wait;	/* oldest first */
 	} minis;
 	struct tcp_queue orphans;		/* orphan.c */
-	struct tcp_conn *ready, *ready_last;	/* who may have something to send, served in turn */
+	struct tcp_queue ready;			/* who may have something to send, served in turn */
+	struct tcp_queue waiting;		/* wait.c: who found no sender */
 	struct tcp_piece *free_pieces;
 	struct { struct tcp_tuning plain, *free, **buckets; uint32_t mask, used; } tunings;	/* tuning.c */
 	struct tcp_path *paths;			/* pmtu.c */
@@ -197,7 +202,7 @@ struct tcp {
 	struct {
 		struct tcp_sender *free, *idle, *idle_last;
 		struct tcp_sent *free_sent;
-		uint32_t sent_used;
+		uint32_t used, sent_used;	/* used: of senders, idle ones included */
 	} senders;				/* sender.c */
 	struct { usec_t window_us; uint32_t left; } challenge;	/* RFC 5961 7 */
 	struct tcp_fastopen_peer *fastopen_peers;	/* fastopen.c */
@@ -209,23 +214,28 @@ struct tcp {
 size_t tcp_size(const struct tapir_config *cfg);
 void tcp_init(struct tapir *t, void *mem);
 
+/* --- bound.c --- */
+/* A local address for a socket; port 0: an ephemeral one. NULL with *error EADDRINUSE, EADDRNOTAVAIL; ENOMEM:
+ * config.max_bound are in use. */
+struct tcp_bound *tcp_bind(struct tapir *t, const struct tapir_endpoint *local, bool reuse, int *error);
+void tcp_unbind(struct tapir *t, struct tcp_bound *b);		/* gone; it no longer listens */
+struct tcp_bound *tcp_bound_of(const struct tapir *t, uint16_t number);		/* 0: NULL */
+uint16_t tcp_bound_number(const struct tapir *t, const struct tcp_bound *b);
+
 /* --- user.c: RFC 9293 3.10.1-3.10.6, called by socket/ --- */
-/* Takes a local address for a socket; port 0: an ephemeral one. TAPIR_EADDRINUSE, TAPIR_EADDRNOTAVAIL. */
-int tcp_bind(struct tapir *t, struct tcp_bound *b, const struct tapir_endpoint *local, bool reuse);
-void tcp_unbind(struct tapir *t, struct tcp_bound *b);
-/* Passive OPEN on a bound address. The caller has filled l's options and backlog. */
-void tcp_open_passive(struct tapir *t, struct tcp_bound *b, struct tcp_listener *l);
+/* Passive OPEN on a bound address. The caller has filled the listener's options and backlog, and the owner. */
+void tcp_open_passive(struct tapir *t, struct tcp_bound *b);
 /* Ends LISTEN: resets what waits in both of its queues (RFC 9293 3.10.4 LISTEN). */
-void tcp_close_listener(struct tapir *t, struct tcp_bound *b, struct tcp_listener *l);
+void tcp_close_listener(struct tapir *t, struct tcp_bound *b);
 /* TCP_DEFER_ACCEPT: seconds as the timeouts of a SYN-ACK that cover them; and back, rounded up. */
 uint8_t tcp_defer_timeouts(const struct tapir_config *cfg, uint32_t seconds);
 uint32_t tcp_defer_seconds(const struct tapir_config *cfg, uint8_t timeouts);
 /* The oldest established connection: the caller becomes its owner. NULL when there is none. */
-struct tcp_conn *tcp_accept(struct tapir *t, struct tcp_listener *l, void *owner);
+struct tcp_conn *tcp_accept(struct tapir *t, struct tcp_bound *b, uint32_t owner);
 /* Active OPEN. local may be any and 0. NULL with *error set (ENETUNREACH, EADDRNOTAVAIL, EADDRINUSE, ENOMEM). The
  * connection is in SYN-SENT; the caller may set nodelay, keepalive, ttl, tos and buffer sizes before the next output. */
 struct tcp_conn *tcp_open_active(struct tapir *t, const struct tapir_endpoint *local, const struct tapir_endpoint *peer,
-				 void *owner, int *error);
+				 uint32_t owner, int *error);
 /* Fast Open (RFC 7413 4) for a connection that was just opened. True: there is a cookie, and the SYN waits for the first SEND;
  * false: it leaves at once, and asks for a cookie if it may. */
 bool tcp_fastopen_connect(struct tapir *t, struct tcp_conn *c);
@@ -278,7 +288,7 @@ bool tcp_row(struct tapir *t, uint32_t i, struct tapir_tcp_row *row);	/* the one
 
 /* --- upcalls: socket/ defines these --- */
 void socket_tcp_ready(struct tapir *t, struct tcp_conn *c);		/* c->owner is set: readable, writable, ended ... */
-void socket_tcp_incoming(struct tapir *t, struct tcp_listener *l);	/* accept() has something to take */
+void socket_tcp_incoming(struct tapir *t, const struct tcp_bound *b);	/* accept() has something to take */
 
 /* --- between the files of this folder, and stack.c --- */
 int tcp_output_next(struct tapir *t, struct tapir_out *out);	/* 1: a frame in out; 0: no connection has anything */

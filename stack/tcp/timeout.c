@@ -5,29 +5,45 @@
 
 #define FOR_EVER UINT8_MAX	/* as an R2: no count of retransmissions is too many (RFC 9293 3.8.3 MUST-21) */
 
+/* Timers of one slot are never armed together. RTO and PERSIST: what is outstanding within the window, or what waits for it to
+ * open (RFC 9293 3.8.6.1). KEEPALIVE, FIN_WAIT_2 and 2MSL: of a connection with a program, of an orphan, which ends by itself and
+ * need not be probed, and of TIME-WAIT, which has no other. */
+enum { SLOT_SENDING, SLOT_DELACK, SLOT_LIFE, SLOT_USER };
+const uint8_t tcp_timer_slot[TCP_CONN_TIMERS] = {
+	[TAPIR_TIMER_RTO] = SLOT_SENDING, [TAPIR_TIMER_PERSIST] = SLOT_SENDING, [TAPIR_TIMER_DELACK] = SLOT_DELACK,
+	[TAPIR_TIMER_KEEPALIVE] = SLOT_LIFE, [TAPIR_TIMER_FIN_WAIT_2] = SLOT_LIFE, [TAPIR_TIMER_2MSL] = SLOT_LIFE,
+	[TAPIR_TIMER_USER] = SLOT_USER,
+};
+
 static usec_t earliest(const struct tcp_conn *c)
 {
 	usec_t due = USEC_NEVER;
 
-	for (int i = 0; i < TCP_CONN_TIMERS; i++)
+	for (int i = 0; i < TCP_TIMER_SLOTS; i++)
 		due = min_usec(due, c->due_us[i]);
 	for (int i = 0; c->sender && i < TCP_SENDER_TIMERS; i++)
 		due = min_usec(due, c->sender->due_us[i]);
 	return due;
 }
 
-static void set_due(struct tcp_conn *c, enum tapir_tcp_timer timer, usec_t due_us)
+void tcp_timer_set(struct tcp_conn *c, enum tapir_tcp_timer timer, usec_t due_us)
 {
-	if (timer < TCP_CONN_TIMERS)
-		c->due_us[timer] = due_us;
-	else if (c->sender)
-		c->sender->due_us[timer - TCP_CONN_TIMERS] = due_us;
+	uint8_t bit = (uint8_t)(1u << timer);
+
+	if (timer >= TCP_CONN_TIMERS) {
+		if (c->sender)
+			c->sender->due_us[timer - TCP_CONN_TIMERS] = due_us;
+		return;
+	}
+	assert(c->armed & bit || c->due_us[tcp_timer_slot[timer]] == USEC_NEVER);
+	c->due_us[tcp_timer_slot[timer]] = due_us;
+	c->armed = due_us == USEC_NEVER ? c->armed & (uint8_t)~bit : c->armed | bit;
 }
 
 void tcp_timer_arm(struct tapir *t, struct tcp_conn *c, enum tapir_tcp_timer timer, usec_t due_us)
 {
 	assert(c->state != TCP_CLOSED && due_us != USEC_NEVER && (timer < TCP_CONN_TIMERS || c->sender));
-	set_due(c, timer, due_us);
+	tcp_timer_set(c, timer, due_us);
 	if (!timer_armed(&c->timer) || due_us < c->timer.due_us)
 		wheel_arm(&t->wheel, &c->timer, due_us);
 	tcp_say_timer(t, c, timer, TAPIR_EV_TIMER_ARMED);
@@ -37,7 +53,7 @@ void tcp_timer_disarm(struct tapir *t, struct tcp_conn *c, enum tapir_tcp_timer 
 {
 	if (!tcp_timer_is_armed(c, timer))
 		return;
-	set_due(c, timer, USEC_NEVER);
+	tcp_timer_set(c, timer, USEC_NEVER);
 	if (earliest(c) == USEC_NEVER)
 		wheel_disarm(&t->wheel, &c->timer);
 }
@@ -52,7 +68,7 @@ static void give_up(struct tapir *t, struct tcp_conn *c, const char *why)
 static uint8_t retry_limit(const struct tapir *t, const struct tcp_conn *c)
 {
 	if (c->deferred && c->state == TCP_SYN_RCVD && c->listener)
-		return (uint8_t)max_u32(t->cfg.synack_retries, c->listener->defer);
+		return (uint8_t)max_u32(t->cfg.synack_retries, tcp_defer_limit(t, c));
 	if (c->state == TCP_SYN_SENT || c->state == TCP_SYN_RCVD)
 		return c->active ? tcp_syn_retries(t, c) : t->cfg.synack_retries;
 	if (tcp_user_timeout_us(c))
@@ -87,14 +103,14 @@ static void rto_fires(struct tapir *t, struct tcp_conn *c)
 		give_up(t, c, "RFC 9293 3.8.3: R2 retransmissions without an answer");
 		return;
 	}
-	quiet = tcp_defer_is_quiet(c);
+	quiet = tcp_defer_is_quiet(t, c);
 	t->stats.tcp_timeouts += !quiet;
 	if (c->rtt.backoff < UINT8_MAX && ++c->rtt.backoff == t->cfg.retries1 && !quiet)
 		reach_r1(t, c);
 	c->rtt.rto_us = (uint32_t)backed_off(t, c, 1);	/* until a new sample (RFC 6298 5.5) */
-	c->rtt.syn_at_us = USEC_NEVER;
+	c->syn_timed = false;
 	c->rtt.timeout_ts = tcp_ts_now(t, c);
-	if (!quiet || !tcp_defer_is_quiet(c))
+	if (!quiet || !tcp_defer_is_quiet(t, c))
 		tcp_on_rto(t, c);
 	tcp_timer_arm(t, c, TAPIR_TIMER_RTO, t->now_us + c->rtt.rto_us);
 }
@@ -198,7 +214,7 @@ void tcp_timer_fire(struct tapir *t, struct timer *timer)
 		if (tcp_timer_due(c, i) > t->now_us)
 			continue;
 		tcp_say_timer(t, c, i, TAPIR_EV_TIMER_FIRED);
-		set_due(c, i, USEC_NEVER);
+		tcp_timer_set(c, i, USEC_NEVER);
 		fires[i](t, c);
 	}
 	if (c->state != TCP_CLOSED && earliest(c) != USEC_NEVER)
@@ -210,6 +226,6 @@ void tcp_set_keepalive(struct tapir *t, struct tcp_conn *c, bool on)
 	c->keepalive = on;
 	if (!on || c->state == TCP_CLOSED)
 		tcp_timer_disarm(t, c, TAPIR_TIMER_KEEPALIVE);
-	else if (c->state != TCP_SYN_SENT && c->state != TCP_SYN_RCVD && c->state != TCP_TIME_WAIT)
+	else if (c->state != TCP_SYN_SENT && c->state != TCP_SYN_RCVD && c->state != TCP_TIME_WAIT && c->queue != QUEUE_ORPHANS)
 		tcp_timer_arm(t, c, TAPIR_TIMER_KEEPALIVE, c->last_in_us + tcp_keep_idle_us(t, c));
 }

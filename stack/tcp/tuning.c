@@ -150,7 +150,7 @@ usec_t tcp_fin_wait_2_us(const struct tapir *t, const struct tcp_conn *c)
 /* The most that the window may ever say, whatever the buffer has room for. */
 uint32_t tcp_window_limit(const struct tcp_conn *c)
 {
-	return c->tuning->is.window_clamp ? min_u32(c->tuning->is.window_clamp, c->rcvbuf) : c->rcvbuf;
+	return c->tuning->is.window_clamp ? min_u32(c->tuning->is.window_clamp, c->rx.limit) : c->rx.limit;
 }
 
 /* Of the peer's segments and of ours (TCP_MAXSEG), options not counted (RFC 6691 2). */

@@ -35,7 +35,7 @@ static struct tcp_conn *new_active(struct tapir *t, const struct tapir_endpoint 
 }
 
 struct tcp_conn *tcp_open_active(struct tapir *t, const struct tapir_endpoint *local, const struct tapir_endpoint *peer,
-				 void *owner, int *error)
+				 uint32_t owner, int *error)
 {
 	struct tapir_endpoint mine = *local;
 	struct tcp_conn *c;
@@ -63,7 +63,7 @@ struct tcp_conn *tcp_open_active(struct tapir *t, const struct tapir_endpoint *l
 
 uint32_t tcp_send_room(const struct tcp_conn *c)
 {
-	return c->sndbuf > c->tx.bytes ? c->sndbuf - c->tx.bytes : 0;
+	return c->tx.limit > c->tx.bytes ? c->tx.limit - c->tx.bytes : 0;
 }
 
 static int may_send(const struct tcp_conn *c)
@@ -271,7 +271,7 @@ void tcp_abort(struct tapir *t, struct tcp_conn *c)
 
 void tcp_release(struct tapir *t, struct tcp_conn *c)
 {
-	c->owner = NULL;
+	c->owner = 0;
 	switch (c->state) {
 	case TCP_CLOSED:
 		tcp_conn_free(t, c);

@@ -41,7 +41,7 @@ void tcp_user_timer_progress(struct tapir *t, struct tcp_conn *c)
 /* A timer that runs keeps its beginning. */
 void tcp_user_timer_changed(struct tapir *t, struct tcp_conn *c, uint32_t old_ms)
 {
-	usec_t due = c->due_us[TAPIR_TIMER_USER], began = due - old_ms * TAPIR_MS;
+	usec_t due = tcp_timer_due(c, TAPIR_TIMER_USER), began = due - old_ms * TAPIR_MS;
 
 	if (due == USEC_NEVER)
 		tcp_user_timer_begin(t, c);

@@ -5,9 +5,10 @@
 #include "../ip/ip.h"
 #include "../wire/udp.h"
 
-/* One UDP socket's protocol half; lives inside the socket. */
+/* One UDP socket's protocol half. */
 struct udp_sock {
-	struct udp_sock *next;			/* in its hash chain by local port */
+	struct udp_sock *next;			/* in its hash chain by local port; or in the list of free ones */
+	uint32_t owner;				/* the socket's number */
 	struct tapir_endpoint local, peer;	/* peer.port 0: unconnected */
 	struct frameq rx;			/* one frame a datagram, text only, u.datagram says from whom */
 	uint32_t rx_held, rcvbuf;		/* storage pinned by rx, and its limit */

@@ -192,7 +192,7 @@ static void fill_info(const struct tapir_tcp_info *i, struct tcp_info *l)
 static void count_sent(struct drill *d, tapir_sd sd, uint32_t mss, struct tcp_info *l)
 {
 	struct socket *s = socket_find(d->t, sd);
-	struct tcp_conn *c = s ? s->u.tcp.conn : NULL;
+	struct tcp_conn *c = s ? s->conn : NULL;
 	bool repairing;
 
 	if (!c || !c->sender || !mss)

@@ -256,11 +256,11 @@ START_TEST(probing_goes_round_down_cruise_refill_up)
 	ck_assert_reaches(f, BBR_CRUISE);
 	for (int i = 0; i < 5; i++) {
 		ck_assert_reaches(f, BBR_REFILL);
-		ck_assert_uint_eq(f->cc.pacing_rate, RATE / 100 * 99);
+		ck_assert_uint_eq(model(f)->pacing_rate, RATE / 100 * 99);
 		ck_assert_reaches(f, BBR_UP);
-		ck_assert_uint_eq(f->cc.pacing_rate, RATE / 4 * 5 / 100 * 99);
+		ck_assert_uint_eq(model(f)->pacing_rate, RATE / 4 * 5 / 100 * 99);
 		ck_assert_reaches(f, BBR_DOWN);
-		ck_assert_uint_eq(f->cc.pacing_rate, RATE / 10 * 9 / 100 * 99);
+		ck_assert_uint_eq(model(f)->pacing_rate, RATE / 10 * 9 / 100 * 99);
 		ck_assert_reaches(f, BBR_CRUISE);
 		ck_assert_uint_le(f->flying, BDP + 3 * MSS);
 	}
@@ -439,7 +439,7 @@ START_TEST(a_slow_program_does_not_lower_the_estimate)
 	trickle_base = f->given;
 	ck_assert_uint_le(percent_in(f, 30 * TAPIR_SEC), 12);
 	ck_assert_uint_ge(bbr_max_bw(model(f)), RATE - RATE / 20);
-	ck_assert_uint_ge(f->cc.pacing_rate, RATE * 85 / 100);
+	ck_assert_uint_ge(model(f)->pacing_rate, RATE * 85 / 100);
 	bottleneck_end(&w);
 }
 END_TEST

@@ -53,15 +53,15 @@ START_TEST(it_starts_with_the_first_window_at_277_percent)
 	struct hand blind = {.cc.ops = &cc_bbr, .s = h.s};
 
 	ck_assert_uint_eq(h.cc.cwnd, 10000);
-	ck_assert_uint_eq(h.cc.pacing_rate, 10000 * 50 * 277 / 100);
+	ck_assert_uint_eq(bbr_of(&h)->pacing_rate, 10000 * 50 * 277 / 100);
 	ck_assert_uint_eq(h.cc.ssthresh, CC_WINDOW_MAX);
 	blind.s.srtt_us = 0;
 	blind.s.min_rtt_us = CC_NONE;
 	cc_bbr.start(&blind.cc, blind.priv, &blind.s, 0);
-	ck_assert_uint_eq(blind.cc.pacing_rate, 10000 * 1000 / 100 * 277);
+	ck_assert_uint_eq(bbr_of(&blind)->pacing_rate, 10000 * 1000 / 100 * 277);
 	blind.s.srtt_us = 20000;
 	round_trip(&blind, 10000);
-	ck_assert_uint_le(blind.cc.pacing_rate, 20000 * 50 / 100 * 277);
+	ck_assert_uint_le(bbr_of(&blind)->pacing_rate, 20000 * 50 / 100 * 277);
 }
 END_TEST
 
@@ -88,7 +88,7 @@ START_TEST(taking_over_from_another_controller_keeps_the_window)
 	h.cc = (struct cc){.ops = &cc_bbr, .cwnd = 80000, .ssthresh = 40000};
 	cc_bbr.start(&h.cc, h.priv, &h.s, 0);
 	ck_assert_uint_eq(h.cc.cwnd, 80000);
-	ck_assert_uint_eq(h.cc.pacing_rate, 80000 * 50 / 100 * 277);
+	ck_assert_uint_eq(bbr_of(&h)->pacing_rate, 80000 * 50 / 100 * 277);
 }
 END_TEST
 
@@ -185,13 +185,13 @@ START_TEST(after_a_pause_it_sends_at_the_rate_it_had_found)
 {
 	struct hand h = in_state(BBR_UP);
 
-	ck_assert_uint_eq(h.cc.pacing_rate, 1000000 / 4 * 5 / 100 * 99);
+	ck_assert_uint_eq(bbr_of(&h)->pacing_rate, 1000000 / 4 * 5 / 100 * 99);
 	h.s.flight = 0;
 	cc_bbr.start(&h.cc, h.priv, &h.s, TAPIR_SEC);	/* the peer's window was closed: no pause of the program's */
 	ck_assert(!bbr_of(&h)->idle_restart);
 	h.s.rate.app_limited = true;
 	cc_bbr.start(&h.cc, h.priv, &h.s, TAPIR_SEC);
-	ck_assert_uint_eq(h.cc.pacing_rate, 990000);
+	ck_assert_uint_eq(bbr_of(&h)->pacing_rate, 990000);
 	ck_assert(bbr_of(&h)->idle_restart);
 	h.s.now_us += 20 * TAPIR_SEC;
 	round_trip(&h, 10000);
@@ -313,11 +313,11 @@ START_TEST(a_loss_while_cruising_lowers_the_short_term_bounds_until_the_next_pro
 	}
 	ck_assert_uint_eq(bbr_of(&h)->bw_shortterm, 750000);
 	ck_assert_uint_lt(bbr_of(&h)->inflight_shortterm, 40000);
-	ck_assert_uint_le(h.cc.pacing_rate, 750000);
+	ck_assert_uint_le(bbr_of(&h)->pacing_rate, 750000);
 	for (int i = 0; i < 200 && bbr_of(&h)->state != BBR_REFILL; i++)
 		round_trip(&h, 15000);
 	ck_assert_uint_eq(bbr_of(&h)->bw_shortterm, BBR_INFINITE_RATE);
-	ck_assert_uint_ge(h.cc.pacing_rate, 980000);
+	ck_assert_uint_ge(bbr_of(&h)->pacing_rate, 980000);
 }
 END_TEST
 
@@ -381,7 +381,7 @@ START_TEST(no_sample_breaks_its_arithmetic)
 			cc_bbr.start(&h.cc, h.priv, &h.s, 1);
 		cc_bbr.on_ack(&h.cc, h.priv, &h.s);
 		ck_assert(h.cc.cwnd >= 4000 && h.cc.cwnd <= CC_WINDOW_MAX);
-		ck_assert(h.cc.pacing_rate >= 1 && h.cc.pacing_rate <= 1ull << 40);
+		ck_assert(bbr_of(&h)->pacing_rate >= 1 && bbr_of(&h)->pacing_rate <= 1ull << 40);
 	}
 }
 END_TEST

@@ -670,15 +670,13 @@ START_TEST(a_connection_may_change_its_controller)
 
 	lose_at(1000 * mss);
 	grow_for(TAPIR_SEC);
-	cc.pacing_rate = 1;
 	cc_switch(&cc, priv, &cc_cubic, &s);
-	ck_assert_uint_eq(cc.pacing_rate, 1);			/* the same: nothing happens */
+	ck_assert_mem_ne(priv, nothing, sizeof priv);		/* the same: nothing happens */
 	cc_switch(&cc, priv, &cc_newreno, &s);
 	ck_assert_ptr_eq(cc.ops, &cc_newreno);
 	ck_assert_mem_eq(priv, nothing, sizeof priv);
 	ck_assert_uint_eq(cc.ssthresh, 700 * mss);
 	ck_assert_uint_gt(cc.cwnd, 700 * mss);
-	ck_assert_uint_eq(cc.pacing_rate, 0);
 	cc_switch(&cc, NULL, &cc_cubic, NULL);			/* nothing is being sent */
 	ck_assert_ptr_eq(cc.ops, &cc_cubic);
 	cc_switch(&cc, priv, &cc_newreno, &s);

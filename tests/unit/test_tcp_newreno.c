@@ -71,7 +71,7 @@ START_TEST(a_connection_starts_with_the_initial_window_and_no_threshold)
 {
 	ck_assert_uint_eq(cc.cwnd, IW);
 	ck_assert_uint_eq(cc.ssthresh, CC_WINDOW_MAX);
-	ck_assert_uint_eq(cc.pacing_rate, 0);
+	ck_assert_ptr_null(cc.ops->pacing_rate);
 }
 END_TEST
 

@@ -8,10 +8,13 @@
 
 /* --- rates ------------------------------------------------------------------------------------------------------ */
 
+static uint64_t rate_in_memory(const void *priv) { return *(const uint64_t *)priv; }
+
 START_TEST(a_controller_that_paces_itself_is_obeyed)
 {
-	const struct tcp_sender x = {0};
-	const struct cc cc = {.cwnd = 10 * MSS, .pacing_rate = 12345};
+	const struct cc_ops own = {.paces_itself = true, .pacing_rate = rate_in_memory};
+	const struct tcp_sender x = {.cc_priv = {12345}};
+	const struct cc cc = {.ops = &own, .cwnd = 10 * MSS};
 
 	ck_assert_uint_eq(tcp_pace_rate(&x, &cc, 50, false), 12345);
 	ck_assert_uint_eq(tcp_pace_rate(&x, &cc, 0, true), 12345);
@@ -22,7 +25,7 @@ END_TEST
 START_TEST(a_window_becomes_a_rate_only_when_asked_for)
 {
 	const struct tcp_sender x = {.rate.delivered = 1};
-	struct cc cc = {.cwnd = 100000, .ssthresh = CC_WINDOW_MAX};
+	struct cc cc = {.ops = &cc_cubic, .cwnd = 100000, .ssthresh = CC_WINDOW_MAX};
 
 	ck_assert_uint_eq(tcp_pace_rate(&x, &cc, 100000, false), 0);
 	ck_assert_uint_eq(tcp_pace_rate(&x, &cc, 100000, true), 2000000);
@@ -39,7 +42,7 @@ END_TEST
 START_TEST(the_first_window_and_a_lan_are_not_paced)
 {
 	struct tcp_sender x = {0};
-	const struct cc cc = {.cwnd = 100000, .ssthresh = CC_WINDOW_MAX};
+	const struct cc cc = {.ops = &cc_cubic, .cwnd = 100000, .ssthresh = CC_WINDOW_MAX};
 
 	ck_assert_uint_eq(tcp_pace_rate(&x, &cc, 100000, true), 0);
 	x.rate.delivered = 1;

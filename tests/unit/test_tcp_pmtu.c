@@ -6,6 +6,7 @@
 static struct tapir *t;
 static void *memory;
 static struct tcp_conn conn;
+static struct tcp_sender sender;
 
 static void begin(void)
 {
@@ -35,6 +36,7 @@ static void end(void)
 static struct tcp_conn *to_host(uint32_t i)
 {
 	conn = (struct tcp_conn){.state = TCP_ESTABLISHED, .peer.addr = tapir_ipv4(10, 1, (uint8_t)(i >> 8), (uint8_t)i)};
+	conn.sender = &sender;
 	conn.iss = seq(0);
 	conn.syn_acked = true;
 	conn.snd.una = seq(1);
