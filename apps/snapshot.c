@@ -289,12 +289,18 @@ static bool memory_piece(struct snapshot *s, FILE *out)
 	tapir_usage(s->stack, p);
 	NUMBER(o, p, sockets);
 	NUMBER(o, p, sockets_max);
+	NUMBER(o, p, bound);
+	NUMBER(o, p, bound_max);
+	NUMBER(o, p, datagram);
+	NUMBER(o, p, datagram_max);
 	NUMBER(o, p, conns);
 	NUMBER(o, p, conns_max);
 	NUMBER(o, p, half_open);
 	NUMBER(o, p, half_open_max);
 	NUMBER(o, p, time_wait);
 	NUMBER(o, p, time_wait_max);
+	NUMBER(o, p, sending);
+	NUMBER(o, p, sending_max);
 	NUMBER(o, p, small_frames);
 	NUMBER(o, p, small_frames_max);
 	NUMBER(o, p, large_frames);

@@ -354,9 +354,11 @@ static void show_memory(FILE *out, const json_t *whole)
 {
 	static const char *const heads[] = { "<Memory", ">Used", ">Of", NULL };
 	static const struct { const char *key, *of, *text; } lines[] = {
-		{ "sockets", "sockets_max", "sockets" }, { "conns", "conns_max", "TCP connections" },
+		{ "sockets", "sockets_max", "sockets" }, { "bound", "bound_max", "  of them TCP, bound or listening" },
+		{ "datagram", "datagram_max", "  of them UDP" }, { "conns", "conns_max", "TCP connections" },
 		{ "half_open", "half_open_max", "  of them half open" },
 		{ "time_wait", "time_wait_max", "  of them in TIME-WAIT" },
+		{ "sending", "sending_max", "places for text under way" },
 		{ "small_frames", "small_frames_max", "small frames (2 KiB)" },
 		{ "large_frames", "large_frames_max", "large frames (64 KiB)" }, { "arp", "arp_max", "ARP entries" },
 		{ "reass", "reass_max", "datagrams in reassembly" }, { "tcp_tunings", "tcp_tunings_max", "sets of TCP options" },

@@ -87,6 +87,12 @@ struct cc_ops {
 	const char *(*why)(const struct cc *cc, const void *priv);
 };
 
+/* The controller's own rate, bytes a second; 0: it leaves pacing to pace.c. */
+static inline uint64_t cc_pacing_rate(const struct cc *cc, const void *priv)
+{
+	return cc->ops->pacing_rate ? cc->ops->pacing_rate(priv) : 0;
+}
+
 extern const struct cc_ops cc_newreno, cc_cubic, cc_bbr;
 const struct cc_ops *cc_of(enum tapir_cc number);
 /* The controller of that name ("reno" and "newreno", "cubic", "bbr"); NULL: there is none. */

@@ -395,7 +395,7 @@ static inline usec_t tcp_timer_due(const struct tcp_conn *c, enum tapir_tcp_time
 }
 static inline bool tcp_timer_is_armed(const struct tcp_conn *c, enum tapir_tcp_timer timer)
 {
-	return tcp_timer_due(c, timer) != USEC_NEVER;
+	return timer < TCP_CONN_TIMERS ? c->armed >> timer & 1 : tcp_timer_due(c, timer) != USEC_NEVER;
 }
 void tcp_timer_set(struct tcp_conn *c, enum tapir_tcp_timer timer, usec_t due_us);	/* without a word to the wheel */
 void tcp_timer_fire(struct tapir *t, struct timer *timer);

@@ -21,14 +21,12 @@
 
 uint64_t tcp_pace_rate(const struct tcp_sender *x, const struct cc *cc, uint32_t srtt_us, bool windows_too)
 {
-	uint32_t percent = cc->cwnd < cc->ssthresh / 2 ? SLOW_START_PERCENT : AVOIDANCE_PERCENT;
+	uint64_t own = cc_pacing_rate(cc, x->cc_priv);
+	uint32_t percent;
 
-	uint64_t own = cc->ops->pacing_rate ? cc->ops->pacing_rate(x->cc_priv) : 0;
-
-	if (own)
+	if (own || !windows_too || !x->rate.delivered || srtt_us <= PACE_BURST_US)
 		return own;
-	if (!windows_too || !x->rate.delivered || srtt_us <= PACE_BURST_US)
-		return 0;
+	percent = cc->cwnd < cc->ssthresh / 2 ? SLOW_START_PERCENT : AVOIDANCE_PERCENT;
 	return max_usec((uint64_t)cc->cwnd * percent * (TAPIR_SEC / 100) / srtt_us, 1);
 }
 

@@ -39,7 +39,9 @@ uint32_t tcp_segment_text_max(const struct tcp_conn *c)
 
 uint64_t tcp_pacing_rate(const struct tapir *t, const struct tcp_conn *c)
 {
-	return c->sender ? tcp_pace_rate(c->sender, &c->cc, c->rtt.srtt_us, t->cfg.pacing) : 0;
+	bool paced = c->sender && (c->cc.ops->paces_itself || t->cfg.pacing);
+
+	return paced ? tcp_pace_rate(c->sender, &c->cc, c->rtt.srtt_us, t->cfg.pacing) : 0;
 }
 
 /* Text that pacing lets go now; 0: not before the timer. */

@@ -26,7 +26,7 @@ static usec_t earliest(const struct tcp_conn *c)
 	return due;
 }
 
-void tcp_timer_set(struct tcp_conn *c, enum tapir_tcp_timer timer, usec_t due_us)
+static inline void set_due(struct tcp_conn *c, enum tapir_tcp_timer timer, usec_t due_us)
 {
 	uint8_t bit = (uint8_t)(1u << timer);
 
@@ -40,10 +40,12 @@ void tcp_timer_set(struct tcp_conn *c, enum tapir_tcp_timer timer, usec_t due_us
 	c->armed = due_us == USEC_NEVER ? c->armed & (uint8_t)~bit : c->armed | bit;
 }
 
+void tcp_timer_set(struct tcp_conn *c, enum tapir_tcp_timer timer, usec_t due_us) { set_due(c, timer, due_us); }
+
 void tcp_timer_arm(struct tapir *t, struct tcp_conn *c, enum tapir_tcp_timer timer, usec_t due_us)
 {
 	assert(c->state != TCP_CLOSED && due_us != USEC_NEVER && (timer < TCP_CONN_TIMERS || c->sender));
-	tcp_timer_set(c, timer, due_us);
+	set_due(c, timer, due_us);
 	if (!timer_armed(&c->timer) || due_us < c->timer.due_us)
 		wheel_arm(&t->wheel, &c->timer, due_us);
 	tcp_say_timer(t, c, timer, TAPIR_EV_TIMER_ARMED);
@@ -53,7 +55,7 @@ void tcp_timer_disarm(struct tapir *t, struct tcp_conn *c, enum tapir_tcp_timer 
 {
 	if (!tcp_timer_is_armed(c, timer))
 		return;
-	tcp_timer_set(c, timer, USEC_NEVER);
+	set_due(c, timer, USEC_NEVER);
 	if (earliest(c) == USEC_NEVER)
 		wheel_disarm(&t->wheel, &c->timer);
 }
@@ -214,7 +216,7 @@ void tcp_timer_fire(struct tapir *t, struct timer *timer)
 		if (tcp_timer_due(c, i) > t->now_us)
 			continue;
 		tcp_say_timer(t, c, i, TAPIR_EV_TIMER_FIRED);
-		tcp_timer_set(c, i, USEC_NEVER);
+		set_due(c, i, USEC_NEVER);
 		fires[i](t, c);
 	}
 	if (c->state != TCP_CLOSED && earliest(c) != USEC_NEVER)
