@@ -355,6 +355,8 @@ struct tapir_config {
 	usec_t fastopen_retry_us;	/* a peer that text on a SYN did not reach is left alone so long, twice that after the
 					 * next time, up to 64 times; default 60 s (RFC 7413 4.1.3.1) */
 	uint64_t fastopen_key[2];	/* of a server's cookies, shared by those behind one name; 0, 0: made from the seed */
+	bool gso;			/* text that may leave is planned up to 64 KB at once, and cut into segments as they leave
+					 * where the driver does not do it; default yes (as Linux): see stack/tcp/burst.c */
 	bool timestamps;		/* RFC 7323 3; default yes */
 	bool sack;			/* RFC 2018 2; default yes */
 	bool dsack;			/* duplicates are reported (RFC 2883 4), where SACK is agreed; default yes */

@@ -305,6 +305,13 @@ void tcp_ready(struct tapir *t, struct tcp_conn *c);		/* tcp_output is to look a
 void tcp_unready(struct tapir *t, struct tcp_conn *c);
 uint32_t tcp_window_to_offer(const struct tcp_conn *c);		/* silly window avoidance applied (RFC 9293 3.8.6.2.2) */
 
+/* --- burst.c --- */
+void tcp_burst_end(struct tapir *t, const struct tcp_conn *c);	/* it ends: what has not left will not */
+void tcp_burst_give_up(struct tapir *t, struct tcp_conn *c);	/* segments are to be smaller: what has not left is lost */
+seq_t tcp_burst_unsent(const struct tapir *t, const struct tcp_conn *c, seq_t at);	/* at, which is SND.MAX; or what the
+						 * peer expects next, if not all up to there has left */
+void tcp_burst_check(const struct tapir *t);
+
 /* --- ecn.c --- */
 enum tcp_ecn {			/* RFC 3168 6.1.1: which SYNs and SYN-ACKs were ECN-setup, which were not */
 	ECN_SENT_SETUP = 1, ECN_SENT_PLAIN = 2, ECN_GOT_SETUP = 4, ECN_GOT_PLAIN = 8,

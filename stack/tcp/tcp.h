@@ -6,6 +6,7 @@
 #define TCP_TCP_H
 
 #include "../ip/ip.h"
+#include "burst.h"
 #include "sender.h"
 #include "state.h"
 
@@ -189,6 +190,7 @@ struct tcp {
 	} minis;
 	struct tcp_queue orphans;		/* orphan.c */
 	struct tcp_conn *ready, *ready_last;	/* who may have something to send, served in turn */
+	struct tcp_burst burst;			/* burst.c: goes before them */
 	struct tcp_piece *free_pieces;
 	struct { struct tcp_tuning plain, *free, **buckets; uint32_t mask, used; } tunings;	/* tuning.c */
 	struct tcp_path *paths;			/* pmtu.c */
