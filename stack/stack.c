@@ -111,27 +111,29 @@ enum tapir_verdict tapir_input(struct tapir *t, struct tapir_frame *frame)
 }
 
 /* At most GATHER_MAX. What was joined has one verdict, which each of its frames is told in its turn. */
-static void input_some(struct tapir *t, struct tapir_frame *frames[], uint32_t n)
+static void input_some(struct tapir *t, struct tapir_frame *frames[], uint32_t n, enum tapir_verdict verdicts[])
 {
-	struct { uint32_t len; enum tapir_verdict v; } arrived[GATHER_MAX];
+	uint32_t lens[GATHER_MAX];
 	uint64_t joined = 0;
 
 	for (uint32_t i = 0; i < n; i++)
-		arrived[i].len = frames[i]->len;
+		lens[i] = frames[i]->len;
 	for (uint32_t i = 0; i < n; i++) {
 		if (frames[i])
-			arrived[i].v = take(t, t->cfg.gro ? gather(t, frames + i, n - i, &joined) : frames[i]);
+			verdicts[i] = take(t, t->cfg.gro ? gather(t, frames + i, n - i, &joined) : frames[i]);
 		for (uint32_t k = i; joined; k++, joined >>= 1)
 			if (joined & 1)
-				arrived[k].v = arrived[i].v;
-		count_arrived(t, arrived[i].v, arrived[i].len);
+				verdicts[k] = verdicts[i];
+		count_arrived(t, verdicts[i], lens[i]);
 	}
 }
 
-void tapir_input_batch(struct tapir *t, struct tapir_frame *frames[], uint32_t n)
+void tapir_input_batch(struct tapir *t, struct tapir_frame *frames[], uint32_t n, enum tapir_verdict *verdicts)
 {
-	for (; n; n -= min_u32(n, GATHER_MAX), frames += GATHER_MAX)
-		input_some(t, frames, min_u32(n, GATHER_MAX));
+	enum tapir_verdict unasked[GATHER_MAX];
+
+	for (uint32_t i = 0; i < n; i += GATHER_MAX)
+		input_some(t, frames + i, min_u32(n - i, GATHER_MAX), verdicts ? verdicts + i : unasked);
 	sockets_wake(t);
 }
 

@@ -440,8 +440,9 @@ void tapir_frame_put(struct tapir *t, struct tapir_frame *frame);
 enum tapir_verdict tapir_input(struct tapir *t, struct tapir_frame *frame);
 
 /* The same for frames in the order of their arrival; the places of frames are the stack's to write to. Segments of a connection
- * that continue each other are taken as one (config.gro): what it causes is told once, its verdict for each frame. */
-void tapir_input_batch(struct tapir *t, struct tapir_frame *frames[], uint32_t n);
+ * that continue each other are taken as one (config.gro): what it causes is told once, its verdict for each frame. verdicts: n
+ * places for them, or NULL. */
+void tapir_input_batch(struct tapir *t, struct tapir_frame *frames[], uint32_t n, enum tapir_verdict *verdicts);
 
 /* The next frame to send, written to out: 1; or 0: nothing to send now. Call until 0. */
 int tapir_output(struct tapir *t, struct tapir_out *out);

@@ -356,6 +356,7 @@ void tcp_cork_on_sent(struct tcp_conn *c);				/* SND.NXT has moved */
 
 /* --- status.c --- */
 uint32_t tcp_segments(const struct tcp_arrival *a);		/* as on the wire */
+uint32_t tcp_segment_text(const struct tcp_arrival *a);		/* the most that one of them carried */
 /* What leaves, before SND.MAX moves; segment: the text that a driver puts in each, if it cuts it up. How many segments. */
 uint32_t tcp_count_out(struct tcp_conn *c, seq_t at, uint32_t text, uint32_t segment);
 bool tcp_wraps(seq_t began, seq_t from, seq_t to);	/* moving from - to passes the number that it began with */

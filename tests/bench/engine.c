@@ -99,11 +99,11 @@ static int carry_batch(int from)
 			frame->offload = out.offload;
 		frames[got++] = frame;
 		if (tso || got == BATCH) {
-			tapir_input_batch(to, frames, got);
+			tapir_input_batch(to, frames, got, NULL);
 			got = 0;
 		}
 	}
-	tapir_input_batch(to, frames, got);
+	tapir_input_batch(to, frames, got, NULL);
 	return n;
 }
 
