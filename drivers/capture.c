@@ -2,8 +2,8 @@
  * (explain.c) when the file can hold them.
  *
  * Frames pass unchanged and at once; the file gets a copy in which partial checksums are completed, so that no reader
- * complains of them. What arrives is written when the stack has said what became of it: until then it waits here, at the
- * longest until the next call. A frame is in the file FLUSH_US later at the latest: the first unflushed one sets a deadline.
+ * complains of them. What arrives is written when the stack has said what became of it: until then it waits here, with what else
+ * arrives at that time, at the longest until something leaves, or arrives later. A frame is in the file FLUSH_US later at the latest: the first unflushed one sets a deadline.
  * Writing at each frame would be a system call each, and a capture must not change the timing of what it shows; only a pipe,
  * whose reader looks on, is worth that. */
 #include <stdlib.h>
@@ -23,8 +23,8 @@ struct capture {
 	struct explain *explain;	/* NULL: the file holds no remarks */
 	bool segments, sending;		/* sending: the inner driver has a frame of ours */
 	usec_t epoch_us, now_us, flush_at_us;	/* flush_at_us: USEC_NEVER when all is in the file */
-	bool arriving;			/* in waits for its verdict */
-	struct copy in, out;
+	uint32_t first, arriving;	/* of in: the oldest that waits for its verdict, counted without end; how many do */
+	struct copy in[EXPLAIN_ARRIVALS], out;
 	uint8_t piece[DRIVER_FRAME_MAX];
 };
 
@@ -69,13 +69,17 @@ static void write_copy(struct capture *c, const struct copy *copy, struct remark
 		c->flush_at_us = c->now_us + FLUSH_US;
 }
 
-/* What has arrived is written, whether the stack has told its verdict or not. */
+/* The oldest that has arrived is written, whether the stack has told its verdict or not. */
+static void write_oldest(struct capture *c)
+{
+	c->arriving--;
+	write_copy(c, &c->in[c->first++ % EXPLAIN_ARRIVALS], c->explain ? explain_arrived(c->explain) : NULL);
+}
+
 static void write_arrived(struct capture *c)
 {
-	if (!c->arriving)
-		return;
-	c->arriving = false;
-	write_copy(c, &c->in, c->explain ? explain_arrived(c->explain) : NULL);
+	while (c->arriving > 0)
+		write_oldest(c);
 }
 
 static void flush_if_due(struct capture *c)
@@ -93,7 +97,7 @@ void driver_capture_probe(void *capture, const struct tapir_event *event)
 	struct capture *c = capture;
 
 	if (c->explain && explain_event(c->explain, event))
-		write_arrived(c);
+		write_oldest(c);
 }
 
 bool driver_capture_listens(const struct driver *capture)
@@ -111,25 +115,34 @@ void driver_capture_fault(void *capture, const struct fault_note *note)
 
 /* ---- the driver ---- */
 
+static void take_arrival(struct capture *c, const struct tapir_frame *f)
+{
+	struct copy *in;
+
+	if (c->arriving == EXPLAIN_ARRIVALS)
+		write_oldest(c);
+	in = &c->in[(c->first + c->arriving++) % EXPLAIN_ARRIVALS];
+	driver_frame_copy(f, in->bytes);
+	in->at_us = c->now_us;
+	in->n = f->len;
+	in->offload = f->offload;
+	if (c->explain)
+		explain_arrival(c->explain, (struct span){in->bytes, in->n});
+	else
+		write_oldest(c);
+}
+
 static int capture_recv(struct driver *d, struct tapir_frame *f, usec_t now_us)
 {
 	struct capture *c = (struct capture *)d;
 	int result;
 
+	if (now_us > c->now_us)		/* the turn is over in which the stack would have said something */
+		write_arrived(c);
 	c->now_us = now_us;
-	write_arrived(c);
 	result = driver_recv(c->inner, f, now_us);
-	if (result == 1 && f->len <= sizeof c->in.bytes) {
-		driver_frame_copy(f, c->in.bytes);
-		c->in.at_us = now_us;
-		c->in.n = f->len;
-		c->in.offload = f->offload;
-		c->arriving = true;
-		if (c->explain)
-			explain_arrival(c->explain, (struct span){c->in.bytes, c->in.n});
-		else
-			write_arrived(c);
-	}
+	if (result == 1 && f->len <= sizeof c->in[0].bytes)
+		take_arrival(c, f);
 	flush_if_due(c);
 	return result;
 }
@@ -162,9 +175,10 @@ static usec_t capture_deadline(struct driver *d)
 {
 	struct capture *c = (struct capture *)d;
 	usec_t inner_us = driver_deadline(c->inner), due_us = c->flush_at_us;
+	usec_t oldest_us = c->in[c->first % EXPLAIN_ARRIVALS].at_us;
 
-	if (c->arriving && c->in.at_us + FLUSH_US < due_us)
-		due_us = c->in.at_us + FLUSH_US;
+	if (c->arriving > 0 && oldest_us + FLUSH_US < due_us)
+		due_us = oldest_us + FLUSH_US;
 	return inner_us < due_us ? inner_us : due_us;
 }
 

@@ -1,11 +1,13 @@
 /* explain.c: puts what the stack and the line tell beside the frame that it is about, for a capture's comments.
  *
- * What is told from a frame's arrival to its verdict is about that frame, but for a segment that answers it. That, and what
- * is told at any other time, by a timer or by a program's call, waits for the next frame that its connection sends. What
+ * What is told from a frame's arrival to its verdict is about that frame, but for a segment that answers it; of frames that
+ * arrive together the first that has no verdict is meant, and where segments were joined what they caused is told of the first
+ * of them. Answers, and what is told at any other time, by a timer or by a program's call, waits for the next frame that its connection sends. What
  * finds no such frame within WAIT_US, the end of TIME-WAIT for one, goes with whichever frame leaves then, with its
  * connection's name and its age.
  *
  * Bounded: WAITING events wait, the oldest gives way; a frame has so many remarks as struct remarks holds. */
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,9 +23,9 @@ struct connection { bool known; struct tapir_endpoint local, remote; };
 struct waiting { bool taken; struct tapir_event e; };
 struct explain {
 	bool ip_only, heard;		/* heard: the stack does tell */
-	bool arriving, ended;		/* ended: its verdict has come */
-	struct connection arrived_on;
-	struct remarks arrived, departing, rest;
+	struct arrival { struct connection on; bool ended; struct remarks remarks; } arrivals[EXPLAIN_ARRIVALS];
+	uint32_t arrived, arriving;	/* of that ring: the oldest, counted without end; how many. ended: its verdict has come */
+	struct remarks departing, rest;
 	uint32_t first, count;		/* of the ring */
 	uint64_t lost, forgotten;
 	struct waiting ring[WAITING];
@@ -136,19 +138,26 @@ static void wait_for_frame(struct explain *x, const struct tapir_event *e)
 	*row(x, x->count++) = (struct waiting){.e = *e};
 }
 
+/* The oldest that waits; NULL: none does. */
+static struct arrival *oldest_arrival(struct explain *x)
+{
+	return x->arriving ? &x->arrivals[x->arrived % EXPLAIN_ARRIVALS] : NULL;
+}
+
 bool explain_event(struct explain *x, const struct tapir_event *e)
 {
 	bool end = e->kind == TAPIR_EV_VERDICT && e->u.verdict.arrived;
+	struct arrival *a = oldest_arrival(x);
 
 	x->heard = true;
 	if (is_small_talk(e))
 		return false;
-	if (!x->arriving || is_about_to_leave(e)) {
+	if (a == NULL || is_about_to_leave(e)) {
 		wait_for_frame(x, e);
 		return false;
 	}
-	say(&x->arrived, e, &x->arrived_on, e->now_us);
-	x->ended = end;
+	say(&a->remarks, e, &a->on, e->now_us);
+	a->ended = end;
 	return end;
 }
 
@@ -193,20 +202,26 @@ static struct connection connection_of(const struct explain *x, struct span fram
 
 void explain_arrival(struct explain *x, struct span frame)
 {
-	x->arriving = true;
-	x->ended = false;
-	x->arrived_on = connection_of(x, frame, false);
-	clear(&x->arrived);
-	move(&x->arrived, &x->line_rest);
-	move(&x->arrived, &x->line_arriving);
+	struct arrival *a = &x->arrivals[(x->arrived + x->arriving) % EXPLAIN_ARRIVALS];
+
+	assert(x->arriving < EXPLAIN_ARRIVALS);
+	x->arriving++;
+	a->ended = false;
+	a->on = connection_of(x, frame, false);
+	clear(&a->remarks);
+	move(&a->remarks, &x->line_rest);
+	move(&a->remarks, &x->line_arriving);
 }
 
 struct remarks *explain_arrived(struct explain *x)
 {
-	if (x->arriving && !x->ended && x->heard)
-		add(&x->arrived, "no buffer was free: the stack never saw it");
-	x->arriving = false;
-	return &x->arrived;
+	struct arrival *a = oldest_arrival(x);
+
+	if (!a->ended && x->heard)
+		add(&a->remarks, "no buffer was free: the stack never saw it");
+	x->arrived++;
+	x->arriving--;
+	return &a->remarks;
 }
 
 /* Drops the rows at the front that were taken. */

@@ -12,9 +12,10 @@ bool explain_event(struct explain *x, const struct tapir_event *e);
 /* What a bad line tells; sending: while driver_send runs. */
 void explain_fault(struct explain *x, const struct fault_note *note, bool sending);
 
-/* A frame has arrived: what is said until explain_event says true, or explain_arrived is called, is about it. */
+#define EXPLAIN_ARRIVALS 64u		/* that may wait for their verdicts */
+/* A frame has arrived. What is said until explain_event says true, or explain_arrived is called, is about the oldest. */
 void explain_arrival(struct explain *x, struct span frame);
-/* The remarks on it; they stay until the next one arrives. */
+/* The remarks on the oldest, which waits no more; they stay until the next one arrives. */
 struct remarks *explain_arrived(struct explain *x);
 /* The remarks on a frame that leaves; they stay until the next one does. */
 struct remarks *explain_departure(struct explain *x, struct span frame, usec_t now_us);

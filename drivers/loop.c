@@ -219,31 +219,50 @@ static int throw_away(struct loop *l)
 	return driver_recv(l->driver, &frame, l->now_us);
 }
 
-static int receive_one(struct loop *l)
+/* Frames that the stack gets together, so that it may join segments. */
+struct batch { uint32_t count; struct tapir_frame *frames[BATCH]; };
+
+static void hand_over(struct loop *l, struct batch *b)
+{
+	tapir_input_batch(l->stack, b->frames, b->count, NULL);
+	b->count = 0;
+}
+
+static int receive_one(struct loop *l, struct batch *b)
 {
 	struct tapir_frame *frame = tapir_frame_get(l->stack);
 	int result;
 
+	if (frame == NULL && b->count > 0) {
+		hand_over(l, b);
+		frame = tapir_frame_get(l->stack);
+	}
 	if (frame == NULL)
 		return throw_away(l);
 	result = driver_recv(l->driver, frame, l->now_us);
 	if (result == 1) {
 		l->poll.moved += frame->len;
-		tapir_input(l->stack, frame);
-	} else
+		b->frames[b->count++] = frame;
+	} else {
 		tapir_frame_put(l->stack, frame);
+	}
+	if (b->count == l->together)
+		hand_over(l, b);
 	return result;
 }
 
 /* Takes what has arrived, up to a batch. 0, or TAPIR_EIO. */
 static int receive(struct loop *l)
 {
+	struct batch b;
 	int result = 1;
 
+	b.count = 0;
 	if (!l->may_recv && driver_deadline(l->driver) > l->now_us)
 		return 0;
 	for (int i = 0; i < BATCH && result == 1; i++)
-		result = receive_one(l);
+		result = receive_one(l, &b);
+	hand_over(l, &b);
 	l->may_recv = result == 1;
 	return result < 0 ? result : 0;
 }
@@ -427,6 +446,17 @@ static bool make_stack(struct loop *l, const struct tapir_config *wanted)
 	return l->stack != NULL;
 }
 
+/* Where the driver joins segments the frames are large, and one goes back to the pool, and to the cache, before the next comes.
+ * Nor may a batch take much of a small pool: it would look as if memory were short. */
+static uint32_t frames_together(const struct loop *l)
+{
+	uint32_t some = tapir_get_config(l->stack)->small_frames / 16;
+
+	if (l->driver->caps.tso4)
+		return 1;
+	return some < BATCH ? some : BATCH;
+}
+
 struct loop *loop_open(struct driver *driver, const struct tapir_config *config)
 {
 	struct loop *l = calloc(1, sizeof *l);
@@ -445,8 +475,10 @@ struct loop *loop_open(struct driver *driver, const struct tapir_config *config)
 	pthread_mutex_init(&l->gate, NULL);
 	pthread_mutex_init(&l->lock, NULL);
 	loop_poll_us(l, LOOP_POLL_US);
-	if (make_stack(l, config) && open_descriptors(l))
+	if (make_stack(l, config) && open_descriptors(l)) {
+		l->together = frames_together(l);
 		return l;
+	}
 	free_loop(l);
 	return NULL;
 }

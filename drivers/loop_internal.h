@@ -32,6 +32,7 @@ struct loop {
 	usec_t now_us;			/* the clock, read once in each turn */
 	int epoll_fd, timer_fd, wake_fd;
 	usec_t armed_us;		/* timer_fd goes off then; it may be earlier than needed, never later */
+	uint32_t together;		/* frames that the stack gets in one call, at most */
 	bool may_recv;			/* the driver has not said yet that there is nothing more */
 	bool more;			/* the last turn left callbacks or frames for the next */
 	bool busy;			/* turns never sleep */

@@ -3,10 +3,12 @@
 #define DRIVERS_SEGMENTS_H
 
 #include "internal.h"
+#include "stack/wire/cut.h"
 
 struct segments {
 	struct span frame;
-	uint32_t ip_at, tcp_at, text_at, size;	/* size: bytes of text in each */
+	struct cut cut;
+	uint32_t text_at, size;			/* size: bytes of text in each */
 	uint32_t count, next;			/* how many there are; the next to be made */
 };
 /* False: there is nothing to cut. frame is borrowed, and hides no partial checksum. */

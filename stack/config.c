@@ -67,7 +67,7 @@ static void defaults_of_tcp(struct tapir_config *c)
 	c->mtu_probing = 1;
 	c->black_hole_rtos = 3;
 	c->base_mss = 1024;
-	c->timestamps = c->sack = c->dsack = c->tlp = c->window_scale = c->nagle = true;
+	c->gso = c->gro = c->timestamps = c->sack = c->dsack = c->tlp = c->window_scale = c->nagle = true;
 	c->keepalive_idle_us = 7200 * TAPIR_SEC;
 	c->keepalive_interval_us = 75 * TAPIR_SEC;
 	c->keepalive_probes = 9;

@@ -3,6 +3,7 @@
  *
  * Invariant: everything that a stack remembers lies in its block, so a copy of the block is a copy of the stack. */
 #include "config.h"
+#include "gather.h"
 #include "socket/socket.h"
 #include "wire/eth.h"
 
@@ -83,17 +84,57 @@ void tapir_frame_put(struct tapir *t, struct tapir_frame *frame)
 	frame_put(&t->frames, frame);
 }
 
-enum tapir_verdict tapir_input(struct tapir *t, struct tapir_frame *frame)
+/* The frame's way up. */
+static enum tapir_verdict take(struct tapir *t, struct tapir_frame *frame)
 {
-	uint32_t len = frame->len;
 	enum tapir_verdict v = t->cfg.ip_only ? ip_input(t, &frame, false) : eth_input(t, &frame);
 
+	frame_put(&t->frames, frame);
+	return v;
+}
+
+static void count_arrived(struct tapir *t, enum tapir_verdict v, uint32_t len)
+{
 	t->stats.frames_in++;
 	t->stats.bytes_in += len;
 	verdict_arrived(t, v, len);
-	frame_put(&t->frames, frame);
+}
+
+enum tapir_verdict tapir_input(struct tapir *t, struct tapir_frame *frame)
+{
+	uint32_t len = frame->len;
+	enum tapir_verdict v = take(t, frame);
+
+	count_arrived(t, v, len);
 	sockets_wake(t);
 	return v;
+}
+
+/* At most GATHER_MAX. What was joined has one verdict, which each of its frames is told in its turn. */
+static void input_some(struct tapir *t, struct tapir_frame *frames[], uint32_t n, enum tapir_verdict verdicts[])
+{
+	uint32_t lens[GATHER_MAX];
+	uint64_t joined = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		lens[i] = frames[i]->len;
+	for (uint32_t i = 0; i < n; i++) {
+		if (frames[i])
+			verdicts[i] = take(t, t->cfg.gro ? gather(t, frames + i, n - i, &joined) : frames[i]);
+		for (uint32_t k = i; joined; k++, joined >>= 1)
+			if (joined & 1)
+				verdicts[k] = verdicts[i];
+		count_arrived(t, verdicts[i], lens[i]);
+	}
+}
+
+void tapir_input_batch(struct tapir *t, struct tapir_frame *frames[], uint32_t n, enum tapir_verdict *verdicts)
+{
+	enum tapir_verdict unasked[GATHER_MAX];
+
+	for (uint32_t i = 0; i < n; i += GATHER_MAX)
+		input_some(t, frames + i, min_u32(n - i, GATHER_MAX), verdicts ? verdicts + i : unasked);
+	sockets_wake(t);
 }
 
 /* What is owed, in the order in which it leaves: answers that cost the peer time first, then the queue, then TCP in turn. */

@@ -361,6 +361,9 @@ struct tapir_config {
 	usec_t fastopen_retry_us;	/* a peer that text on a SYN did not reach is left alone so long, twice that after the
 					 * next time, up to 64 times; default 60 s (RFC 7413 4.1.3.1) */
 	uint64_t fastopen_key[2];	/* of a server's cookies, shared by those behind one name; 0, 0: made from the seed */
+	bool gso;			/* text that may leave is planned up to 64 KB at once, and cut into segments as they leave
+					 * where the driver does not do it; default yes (as Linux): see stack/tcp/burst.c */
+	bool gro;			/* tapir_input_batch joins segments; default yes (as Linux): see stack/gather.c */
 	bool timestamps;		/* RFC 7323 3; default yes */
 	bool sack;			/* RFC 2018 2; default yes */
 	bool dsack;			/* duplicates are reported (RFC 2883 4), where SACK is agreed; default yes */
@@ -441,6 +444,11 @@ void tapir_frame_put(struct tapir *t, struct tapir_frame *frame);
 
 /* One received frame, which the stack takes over. Only changes state: what is owed leaves through tapir_output. */
 enum tapir_verdict tapir_input(struct tapir *t, struct tapir_frame *frame);
+
+/* The same for frames in the order of their arrival; the places of frames are the stack's to write to. Segments of a connection
+ * that continue each other are taken as one (config.gro): what it causes is told once, its verdict for each frame. verdicts: n
+ * places for them, or NULL. */
+void tapir_input_batch(struct tapir *t, struct tapir_frame *frames[], uint32_t n, enum tapir_verdict *verdicts);
 
 /* The next frame to send, written to out: 1; or 0: nothing to send now. Call until 0. */
 int tapir_output(struct tapir *t, struct tapir_out *out);

@@ -56,6 +56,11 @@ uint32_t stream_append(struct stream *s, struct frame_pools *p, const uint8_t *b
 void stream_append_frame(struct stream *s, struct frame_pools *p, struct tapir_frame *f);
 /* Fills up to max spans with the bytes [offset, offset + n) and returns how many spans; *got says how many bytes. */
 int stream_slice(const struct stream *s, uint32_t offset, uint32_t n, struct span *spans, int max, uint32_t *got);
+/* A byte of a stream, for who takes one slice after the other: it stays where it is until it is consumed, whatever is appended
+ * behind it or consumed before it. NULL: it is not known. */
+struct stream_place { const struct tapir_frame *frame; const uint8_t *byte; };
+struct stream_place stream_place(const struct stream *s, uint32_t offset);
+int stream_slice_on(struct stream_place *place, uint32_t n, struct span *spans, int max, uint32_t *got);	/* and moves on */
 void stream_consume(struct stream *s, struct frame_pools *p, uint32_t n);	/* drops n from the front; n <= bytes */
 /* Copies the bytes [offset, offset + n), as far as there are any, and returns how many. */
 uint32_t stream_copy(const struct stream *s, uint32_t offset, uint8_t *buf, uint32_t n);

@@ -115,19 +115,44 @@ static struct tapir_frame *find(const struct stream *s, uint32_t *offset)
 	return f;
 }
 
-int stream_slice(const struct stream *s, uint32_t offset, uint32_t n, struct span *spans, int max, uint32_t *got)
+struct stream_place stream_place(const struct stream *s, uint32_t offset)
+{
+	const struct tapir_frame *f = find(s, &offset);
+
+	return (struct stream_place){f, f ? f->data + offset : NULL};
+}
+
+/* A place is never the end of a frame, which may be consumed while the next byte still waits. */
+static void move_on(struct stream_place *place, uint32_t n)
+{
+	const struct tapir_frame *f = place->frame;
+
+	place->byte += n;
+	if (place->byte < f->data + f->len)
+		return;
+	place->frame = f->next;
+	place->byte = f->next ? f->next->data : NULL;
+}
+
+int stream_slice_on(struct stream_place *place, uint32_t n, struct span *spans, int max, uint32_t *got)
 {
 	int count = 0;
 
-	*got = 0;
-	for (struct tapir_frame *f = find(s, &offset); f && *got < n && count < max; f = f->next) {
-		uint32_t here = min_u32(f->len - offset, n - *got);
+	for (*got = 0; place->frame && *got < n && count < max; count++) {
+		uint32_t left = (uint32_t)(place->frame->data + place->frame->len - place->byte), here = min_u32(left, n - *got);
 
-		spans[count++] = span_of(f->data + offset, here);
+		spans[count] = span_of(place->byte, here);
 		*got += here;
-		offset = 0;
+		move_on(place, here);
 	}
 	return count;
+}
+
+int stream_slice(const struct stream *s, uint32_t offset, uint32_t n, struct span *spans, int max, uint32_t *got)
+{
+	struct stream_place place = stream_place(s, offset);
+
+	return stream_slice_on(&place, n, spans, max, got);
 }
 
 void stream_consume(struct stream *s, struct frame_pools *p, uint32_t n)

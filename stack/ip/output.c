@@ -1,10 +1,12 @@
 /* output.c: datagrams on their way down (RFC 791 3.2, RFC 1122 3.3). TCP's segments are built in place and leave at once;
  * everything else waits in one queue as whole datagrams, which also takes back what ARP held, and is cut into fragments as
- * it leaves. What is for ourselves never reaches the link: it turns round here.
+ * it leaves, or into TCP's segments. What is for ourselves never reaches the link: it turns round here.
  *
  * Owns the queue, the loopback queue and the identification of datagrams. Invariant: a datagram in the queue begins with its
  * IPv4 header; u.sending.offset says how much of its payload has left. */
 #include "internal.h"
+#include "../wire/cut.h"
+#include "../wire/tcp.h"
 
 #define HEAD_COPY 128u		/* bytes of a queued datagram that go to out->head: all headers, so that a checksum can be set */
 
@@ -171,12 +173,32 @@ static void drop(struct tapir *t, struct tapir_frame *f, enum tapir_verdict v)
 	frame_put(&t->frames, f);
 }
 
+/* Puts the next segment of f into out, which no driver cuts up; true if it is the last. *n: bytes of its text. */
+static bool begin_segment(struct tapir_out *out, const struct tapir_frame *f, uint32_t *n)
+{
+	struct span head = span_first(frame_span(f), f->offload.hdr_len);
+	struct span rest = span_from(frame_span(f), head.n + f->u.sending.offset);
+	struct cut cut;
+
+	*n = min_u32((uint32_t)rest.n, f->offload.gso_size);
+	if (!cut_begin(&cut, head, 0))
+		assert(false);		/* a datagram of ours */
+	cut.made = (uint16_t)(f->u.sending.offset / f->offload.gso_size);
+	out_begin(out);
+	cut_next(&cut, out_push(out, cut.head_len), f->u.sending.offset, *n, *n == rest.n);
+	out_slice(out, span_first(rest, *n));
+	out->offload = (struct tapir_offload){.csum = TAPIR_CSUM_PARTIAL, .csum_start = cut.tcp_at,
+					      .csum_offset = TCP_CHECKSUM_AT};
+	return *n == rest.n;
+}
+
 /* Sends f, or as much of it as goes into one frame. False: nothing to send came of it. */
 static bool send_queued(struct tapir *t, struct tapir_frame *f, struct tapir_out *out)
 {
 	struct ipv4_header h;
 	struct ip_route route;
 	struct span payload;
+	uint32_t part = 0;
 	bool last = true;
 
 	/* Our own header: it is well formed, and its address was good when it was queued. */
@@ -184,13 +206,16 @@ static bool send_queued(struct tapir *t, struct tapir_frame *f, struct tapir_out
 		drop(t, f, DROP_IP_NO_ROUTE);
 		return false;
 	}
-	if (f->len <= route.mtu || f->offload.gso != TAPIR_GSO_NONE) {
+	if (f->offload.gso != TAPIR_GSO_NONE && !t->cfg.offload.tso4) {
+		last = begin_segment(out, f, &part);
+	} else if (f->len <= route.mtu || f->offload.gso != TAPIR_GSO_NONE) {
 		begin_whole(out, f);
 	} else if (h.df) {
 		drop(t, f, DROP_IP_NEEDS_FRAGMENT);
 		return false;
 	} else {
 		last = begin_fragment(out, f, &h, route.mtu);
+		part = h.total_len - IPV4_HEADER;
 	}
 	if (eth_output(t, out, &route.next_hop) != ACCEPT) {
 		arp_hold(t, &route.next_hop, f);
@@ -199,7 +224,7 @@ static bool send_queued(struct tapir *t, struct tapir_frame *f, struct tapir_out
 	if (last) {
 		t->pinned = f;		/* out borrows its bytes */
 	} else {
-		f->u.sending.offset = (uint16_t)(f->u.sending.offset + h.total_len - IPV4_HEADER);
+		f->u.sending.offset = (uint16_t)(f->u.sending.offset + part);
 		t->ip->fragmenting = f;
 	}
 	return true;

@@ -397,11 +397,11 @@ static void schedule_ack(struct tapir *t, struct tcp_conn *c)
 
 static void take_in_order_text(struct tapir *t, struct tcp_conn *c, struct tcp_arrival *a)
 {
-	uint32_t n = (uint32_t)a->seg.text.n, got = n;
+	uint32_t n = (uint32_t)a->seg.text.n, got = n, segment = min_u32(n, tcp_segment_text(a));
 	seq_t before = c->rcv.nxt;
 	bool filled = false;
 
-	c->rcv.mss = (uint16_t)max_u32(c->rcv.mss, min_u32(n, (uint32_t)t->cfg.mtu - IPV4_HEADER - TCP_HEADER));
+	c->rcv.mss = (uint16_t)max_u32(c->rcv.mss, min_u32(segment, (uint32_t)t->cfg.mtu - IPV4_HEADER - TCP_HEADER));
 	if (!c->rcv_shutdown)
 		got = tcp_store_in_order(t, c, a);
 	c->rcv.nxt = seq_add(c->rcv.nxt, got);

@@ -71,6 +71,7 @@ void tcp_check_all(const struct tapir *t)
 	tcp_senders_check(t);
 	tcp_waiting_check(t);
 	tcp_bound_check(t);
+	tcp_burst_check(t);
 	assert(found <= t->tcp->used);	/* the rest is CLOSED, waiting for its owner to let go */
 	assert(waiting == t->tcp->time_wait_count && minis == t->tcp->minis.unfolded);
 }

@@ -191,6 +191,7 @@ static void detach(struct tapir *t, struct tcp_conn *c)
 	tcp_demux_remove(t, c);
 	tcp_unready(t, c);
 	tcp_waiting_leave(t, c);
+	tcp_burst_end(t, c);
 	tcp_pmtu_forget(t, c);
 	tcp_tune_forget(t, c);
 	tcp_fastopen_settle(t, c, false);

@@ -76,7 +76,7 @@ void tcp_ecn_on_text(struct tapir *t, struct tcp_conn *c, const struct tcp_arriv
 		tcp_owe_ack(t, c, "RFC 3168 6.1.3: CWR is answered at once, without ECE");
 	}
 	if (mark == IP_ECN_CE) {
-		c->ce_in++;
+		c->ce_in += tcp_segments(a);
 		start_echo(t, c);
 	}
 }

@@ -329,6 +329,13 @@ void tcp_ready(struct tapir *t, struct tcp_conn *c);		/* tcp_output is to look a
 void tcp_unready(struct tapir *t, struct tcp_conn *c);
 uint32_t tcp_window_to_offer(const struct tcp_conn *c);		/* silly window avoidance applied (RFC 9293 3.8.6.2.2) */
 
+/* --- burst.c --- */
+void tcp_burst_end(struct tapir *t, const struct tcp_conn *c);	/* it ends: what has not left will not */
+void tcp_burst_give_up(struct tapir *t, struct tcp_conn *c);	/* segments are to be smaller: what has not left is lost */
+seq_t tcp_burst_unsent(const struct tapir *t, const struct tcp_conn *c, seq_t at);	/* at, which is SND.MAX; or what the
+						 * peer expects next, if not all up to there has left */
+void tcp_burst_check(const struct tapir *t);
+
 /* --- ecn.c --- */
 enum tcp_ecn {			/* RFC 3168 6.1.1: which SYNs and SYN-ACKs were ECN-setup, which were not */
 	ECN_SENT_SETUP = 1, ECN_SENT_PLAIN = 2, ECN_GOT_SETUP = 4, ECN_GOT_PLAIN = 8,
@@ -373,6 +380,7 @@ void tcp_cork_on_sent(struct tcp_conn *c);				/* SND.NXT has moved */
 
 /* --- status.c --- */
 uint32_t tcp_segments(const struct tcp_arrival *a);		/* as on the wire */
+uint32_t tcp_segment_text(const struct tcp_arrival *a);		/* the most that one of them carried */
 /* What leaves, before SND.MAX moves; segment: the text that a driver puts in each, if it cuts it up. How many segments. */
 uint32_t tcp_count_out(struct tcp_conn *c, seq_t at, uint32_t text, uint32_t segment);
 bool tcp_wraps(seq_t began, seq_t from, seq_t to);	/* moving from - to passes the number that it began with */

@@ -118,7 +118,7 @@ static void move_window(const struct tapir *t, struct tcp_conn *c, uint8_t flags
 		c->rcv.adv = seq_max(c->rcv.adv, seq_add(c->rcv.nxt, offer));
 }
 
-static void add_text(const struct tcp_conn *c, struct plan *p, struct tapir_out *out)
+static void add_text(const struct tapir *t, const struct tcp_conn *c, struct plan *p, struct tapir_out *out)
 {
 	uint32_t got = 0;
 	int n;
@@ -133,8 +133,18 @@ static void add_text(const struct tcp_conn *c, struct plan *p, struct tapir_out 
 	p->len = got;
 	/* RFC 9293 3.9.1.2 (MUST-61): the last of what the user has sent. And the last segment of those that the driver cuts a
 	 * large frame into, so that a receiver that gathers segments passes them on at once. */
-	if (seq_eq(seq_add(p->at, got), tcp_fin_seq(c)) || (got > tcp_segment_text_max(c) && !p->larger))
+	if (seq_eq(seq_add(p->at, got), tcp_fin_seq(c)) || (t->cfg.offload.tso4 && tcp_is_large(c, p)))
 		p->flags |= TCP_PSH;
+}
+
+/* Of what is cut up before the driver has it, the first segment: burst.c tells of the others. */
+static void say_out(struct tapir *t, const struct tcp_conn *c, const struct plan *p, struct tcp_seg *seg)
+{
+	if (tcp_is_large(c, p) && !t->cfg.offload.tso4) {
+		seg->len = tcp_segment_text_max(c);
+		seg->flags &= (uint8_t)~(TCP_FIN | TCP_PSH);
+	}
+	tcp_say_segment(t, c, seg, seq_lt(p->at, c->snd.max) && seg->len ? TAPIR_EV_RETRANSMIT : TAPIR_EV_SEGMENT_OUT, p->why);
 }
 
 static void emit(struct tapir *t, struct tcp_conn *c, struct plan *p, struct tapir_out *out)
@@ -145,7 +155,7 @@ static void emit(struct tapir *t, struct tcp_conn *c, struct plan *p, struct tap
 	uint8_t *bytes;
 
 	out_begin(out);
-	add_text(c, p, out);
+	add_text(t, c, p, out);
 	move_window(t, c, p->flags);
 	seg.flags = p->flags;
 	seg.ack = p->flags & TCP_ACK ? c->rcv.nxt : seq(0);
@@ -160,12 +170,12 @@ static void emit(struct tapir *t, struct tcp_conn *c, struct plan *p, struct tap
 	out->offload.csum = TAPIR_CSUM_PARTIAL;
 	out->offload.csum_start = 0;
 	out->offload.csum_offset = TCP_CHECKSUM_AT;
-	if (p->len > tcp_segment_text_max(c) && !p->larger) {
+	if (tcp_is_large(c, p)) {
 		out->offload.gso = TAPIR_GSO_TCP4;
 		out->offload.gso_size = (uint16_t)tcp_segment_text_max(c);
 		out->offload.hdr_len = header;
 	}
-	tcp_say_segment(t, c, &seg, seq_lt(p->at, c->snd.max) && seg.len ? TAPIR_EV_RETRANSMIT : TAPIR_EV_SEGMENT_OUT, p->why);
+	say_out(t, c, p, &seg);
 }
 
 /* --- accounting ------------------------------------------------------------------------------------------------- */
@@ -269,8 +279,11 @@ static void sent_sequence(struct tapir *t, struct tcp_conn *c, const struct plan
 static void sent(struct tapir *t, struct tcp_conn *c, const struct plan *p)
 {
 	uint32_t len = p->len + (p->flags & TCP_SYN ? 1 : 0) + (p->flags & TCP_FIN ? 1 : 0), again = c->total_retrans;
+	uint32_t n = tcp_count_out(c, p->at, p->len, t->cfg.offload.tso4 ? tcp_segment_text_max(c) : 0);
 
-	t->stats.tcp_segs_out += tcp_count_out(c, p->at, p->len, tcp_segment_text_max(c));
+	t->stats.tcp_segs_out += n;
+	if (p->again)
+		c->total_retrans += n - 1;
 	if (p->flags & TCP_ACK)
 		sent_ack(t, c, len == 0);
 	if (!len) {
@@ -306,6 +319,17 @@ static bool send_smaller(struct tapir *t, struct tcp_conn *c)
 	return true;
 }
 
+/* A large frame is on its way: v says how far it has come. */
+static void cut_up(struct tapir *t, struct tcp_conn *c, const struct plan *p, struct tapir_out *out, enum tapir_verdict v)
+{
+	if (t->cfg.offload.tso4)
+		return;
+	if (v == ACCEPT)
+		tcp_burst_begin(t, c, p, out);
+	else
+		tcp_burst_held(t, c, p, out->offload.gso_size);
+}
+
 /* One frame for c, if it has anything to say. */
 static bool tcp_output(struct tapir *t, struct tcp_conn *c, struct tapir_out *out)
 {
@@ -323,6 +347,8 @@ static bool tcp_output(struct tapir *t, struct tcp_conn *c, struct tapir_out *ou
 		emit(t, c, &p, out);
 		sent(t, c, &p);
 		v = ip_output(t, out, &how);
+		if (out->offload.gso != TAPIR_GSO_NONE)
+			cut_up(t, c, &p, out, v);
 		if (v == ACCEPT)
 			return true;
 		if (v == DROP_IP_NEEDS_FRAGMENT && !send_smaller(t, c))
@@ -336,6 +362,8 @@ int tcp_output_next(struct tapir *t, struct tapir_out *out)
 {
 	struct tcp_conn *c;
 
+	if (tcp_burst_next(t, out))
+		return 1;
 	while ((c = tcp_slot(t, t->tcp->ready.head))) {
 		bool one = tcp_output(t, c, out);
 

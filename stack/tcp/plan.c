@@ -52,13 +52,13 @@ static uint32_t pace_room(const struct tapir *t, const struct tcp_conn *c)
 	return rate ? tcp_pace_room(c->sender, rate, tcp_segment_text_max(c), t->now_us) : UINT32_MAX;
 }
 
-/* Bytes one frame may carry: a segment, or as many whole ones as the driver cuts up and pacing lets go. */
+/* Bytes one frame may carry: a segment, or as many whole ones as the driver or burst.c cuts up and pacing lets go. */
 static uint32_t frame_text_max(const struct tapir *t, const struct tcp_conn *c)
 {
 	uint32_t segment = tcp_segment_text_max(c);
 	uint32_t most = min_u32(GSO_TEXT_MAX, max_u32(pace_room(t, c), segment));
 
-	return t->cfg.offload.tso4 && !tcp_ecn_owes_cwr(c) ? most / segment * segment : segment;
+	return (t->cfg.offload.tso4 || t->cfg.gso) && !tcp_ecn_owes_cwr(c) ? most / segment * segment : segment;
 }
 
 /* Where `at` lies in c->tx: our SYN takes a place of the sequence space, but none there. */
@@ -116,13 +116,26 @@ static bool fin_fits(const struct tcp_conn *c, const struct plan *p)
 	return c->fin_queued && !c->fin_acked && seq_eq(seq_add(p->at, p->len), tcp_fin_seq(c));
 }
 
-/* Losses that lie side by side go in as few frames as fit. */
-static void gather_lost(struct tapir *t, const struct tcp_conn *c, struct tcp_sent *r)
+/* How much of what was sent before may go in one frame: a whole segment at least if the congestion window is open at all. */
+static uint32_t again_max(const struct tapir *t, const struct tcp_conn *c)
 {
-	uint32_t enough = frame_text_max(t, c);
+	uint32_t segment = tcp_segment_text_max(c), allowed = congestion_window_left(c) / segment * segment;
 
-	while (tcp_sent_len(r) < enough && r->next && r->next->state == SENT_LOST)
+	return min_u32(frame_text_max(t, c), max_u32(allowed, segment));
+}
+
+/* Losses that lie side by side go in as few frames as fit. What does not go now keeps its own history. */
+static void gather_lost(struct tapir *t, struct tcp_conn *c, struct tcp_sent *r)
+{
+	uint32_t enough = again_max(t, c);
+
+	while (tcp_sent_len(r) < enough && r->next && r->next->state == SENT_LOST) {
+		uint32_t missing = enough - tcp_sent_len(r);
+
+		if (tcp_sent_len(r->next) > missing)
+			tcp_sent_split(t, c, r->next, seq_add(r->next->start, missing));
 		tcp_sent_merge_next(t, c->sender, r);
+	}
 }
 
 /* What r stands for: itself; and if it is less than a segment and the last, what was never sent fills the segment up. */
@@ -136,13 +149,12 @@ static uint32_t length_wanted(const struct tcp_conn *c, const struct tcp_sent *r
 	return min_u32(len + seq_sub(queued, c->snd.max), segment);
 }
 
-/* How much may go again: within the windows, but a whole segment at least if the congestion window is open at all. */
+/* How much may go again, within both windows. */
 static uint32_t length_again(const struct tapir *t, const struct tcp_conn *c, const struct tcp_sent *r)
 {
-	uint32_t window = left(c->snd.wnd, seq_sub(r->start, c->snd.una)), segment = tcp_segment_text_max(c);
-	uint32_t allowed = congestion_window_left(c) / segment * segment;
+	uint32_t window = left(c->snd.wnd, seq_sub(r->start, c->snd.una));
 
-	return min_u32(min_u32(length_wanted(c, r), window), min_u32(frame_text_max(t, c), max_u32(allowed, segment)));
+	return min_u32(min_u32(length_wanted(c, r), window), again_max(t, c));
 }
 
 static void plan_again(const struct tcp_conn *c, struct plan *p, struct tcp_sent *r, uint32_t len)

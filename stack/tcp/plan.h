@@ -22,4 +22,15 @@ uint8_t tcp_sack_block_count(const struct tcp_conn *c);			/* that the next segme
 uint32_t tcp_text_offset(const struct tcp_conn *c, seq_t at);		/* of a sequence number in c->tx */
 uint64_t tcp_pacing_rate(const struct tapir *t, const struct tcp_conn *c);	/* bytes a second; 0: not paced */
 
+/* --- burst.c: a plan of several segments that the driver does not cut up --- */
+static inline bool tcp_is_large(const struct tcp_conn *c, const struct plan *p)
+{
+	return p->len > tcp_segment_text_max(c) && !p->larger;
+}
+/* out has just been sent on its way, whole: it becomes the first of its segments. */
+void tcp_burst_begin(struct tapir *t, struct tcp_conn *c, const struct plan *p, struct tapir_out *out);
+/* It cannot leave now: whoever has it cuts it up, or it is lost. */
+void tcp_burst_held(struct tapir *t, struct tcp_conn *c, const struct plan *p, uint16_t size);
+bool tcp_burst_next(struct tapir *t, struct tapir_out *out);	/* the next segment; false: there is none */
+
 #endif

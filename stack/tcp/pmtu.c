@@ -130,6 +130,7 @@ void tcp_update_mss(struct tapir *t, struct tcp_conn *c)
 
 	if (mss == c->snd.mss)
 		return;
+	tcp_burst_give_up(t, c);
 	c->snd.mss = mss;
 	c->mss_proof = MSS_UNTRIED;
 	tcp_say_pmtu(t, c, p, "RFC 9293 3.7.1: SND.MSS follows the path MTU");

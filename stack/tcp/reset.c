@@ -47,7 +47,8 @@ void tcp_send_alone(struct tapir *t, const struct tcp_conn *c, const struct tcp_
 /* RFC 7323 3.2: a RST of a connection with timestamps SHOULD carry one; its TSecr MUST be zero, as there is no ACK. */
 void tcp_reset_conn(struct tapir *t, const struct tcp_conn *c, seq_t at)
 {
-	struct tcp_seg rst = {.src_port = c->local.port, .dst_port = c->peer.port, .seq = at, .flags = TCP_RST};
+	struct tcp_seg rst = {.src_port = c->local.port, .dst_port = c->peer.port, .flags = TCP_RST,
+			      .seq = tcp_burst_unsent(t, c, at)};
 
 	rst.opt.has_ts = c->ts_on;
 	rst.opt.ts_val = tcp_ts_now(t, c);

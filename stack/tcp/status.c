@@ -9,11 +9,16 @@ static uint32_t segments_in(uint32_t text, uint32_t segment)
 	return text > segment && segment ? (text + segment - 1) / segment : 1;
 }
 
-uint32_t tcp_segments(const struct tcp_arrival *a)
+uint32_t tcp_segment_text(const struct tcp_arrival *a)
 {
 	const struct tapir_offload *o = &(*a->pkt->frame)->offload;
 
-	return segments_in((uint32_t)a->seg.text.n, o->gso == TAPIR_GSO_NONE ? 0 : o->gso_size);
+	return o->gso == TAPIR_GSO_NONE ? (uint32_t)a->seg.text.n : o->gso_size;
+}
+
+uint32_t tcp_segments(const struct tcp_arrival *a)
+{
+	return segments_in((uint32_t)a->seg.text.n, tcp_segment_text(a));
 }
 
 uint32_t tcp_count_out(struct tcp_conn *c, seq_t at, uint32_t text, uint32_t segment)

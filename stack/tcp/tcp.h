@@ -7,6 +7,7 @@
 
 #include "../ip/ip.h"
 #include "queue.h"
+#include "burst.h"
 #include "sender.h"
 #include "state.h"
 
@@ -194,6 +195,7 @@ struct tcp {
 	struct tcp_queue orphans;		/* orphan.c */
 	struct tcp_queue ready;			/* who may have something to send, served in turn */
 	struct tcp_queue waiting;		/* wait.c: who found no sender */
+	struct tcp_burst burst;			/* burst.c: goes before them */
 	struct tcp_piece *free_pieces;
 	struct { struct tcp_tuning plain, *free, **buckets; uint32_t mask, used; } tunings;	/* tuning.c */
 	struct tcp_path *paths;			/* pmtu.c */

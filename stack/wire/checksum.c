@@ -53,6 +53,35 @@ uint64_t checksum_add(uint64_t sum, struct span s)
 	return sum;
 }
 
+static inline void store_copy(uint8_t *to, pair words) { memcpy(to, &words, sizeof words); }
+
+/* As add_blocks. */
+static uint64_t copy_blocks(uint64_t sum, uint8_t *to, const uint8_t *p, size_t blocks)
+{
+	pair words = {0}, upper = {0}, lower;
+
+	for (; blocks; blocks--, p += BLOCK, to += BLOCK) {
+		pair a = load(p), b = load(p + 16), c = load(p + 32), d = load(p + 48);
+
+		words += (a + b) + (c + d);
+		upper += ((a >> 32) + (b >> 32)) + ((c >> 32) + (d >> 32));
+		store_copy(to, a);
+		store_copy(to + 16, b);
+		store_copy(to + 32, c);
+		store_copy(to + 48, d);
+	}
+	lower = words - (upper << 32);
+	return sum + lower[0] + lower[1] + upper[0] + upper[1];
+}
+
+uint64_t checksum_copy(uint64_t sum, uint8_t *to, struct span s)
+{
+	size_t whole = s.n / BLOCK * BLOCK;
+
+	memcpy(to + whole, s.p + whole, s.n - whole);
+	return checksum_add(copy_blocks(sum, to, s.p, s.n / BLOCK), span_from(s, whole));
+}
+
 static uint16_t fold(uint64_t sum)
 {
 	sum = (sum & 0xffffffff) + (sum >> 32);

@@ -6,6 +6,8 @@
 
 /* sum plus the bytes of s. Spans that are summed one after the other must have even length but for the last one. */
 uint64_t checksum_add(uint64_t sum, struct span s);
+/* The same in one pass with copying them to `to`. */
+uint64_t checksum_copy(uint64_t sum, uint8_t *to, struct span s);
 /* Adds a span that begins at an odd byte of the whole: as if one byte had gone before it. */
 uint64_t checksum_add_odd(uint64_t sum, struct span s);
 /* Pseudo-header of either family (RFC 9293 3.1, RFC 8200 8.1); len is that of transport header and text. */

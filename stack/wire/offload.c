@@ -41,20 +41,44 @@ void out_finish(struct tapir_out *out, const struct tapir_offload_caps *caps)
 	o->csum_start = o->csum_offset = 0;
 }
 
+static void copy_text(const struct tapir_out *out, uint8_t *to)
+{
+	for (size_t i = 0; i < out->slice_count; to += out->slices[i++].n)
+		memcpy(to, out->slices[i].p, out->slices[i].n);
+}
+
+/* As sum_out, in the same pass. Spans that begin at an odd byte are summed on their own, and swapped. */
+static uint64_t copy_and_sum(const struct tapir_out *out, uint8_t *to)
+{
+	struct span headers = span_from(span_of(out->head + out->head_at, out->head_len), out->offload.csum_start);
+	uint64_t sum = checksum_add(0, headers);
+	size_t done = headers.n;
+
+	for (size_t i = 0; i < out->slice_count; done += out->slices[i].n, to += out->slices[i].n, i++) {
+		if (done & 1) {
+			memcpy(to, out->slices[i].p, out->slices[i].n);
+			sum = checksum_add_odd(sum, out->slices[i]);
+		} else {
+			sum = checksum_copy(sum, to, out->slices[i]);
+		}
+	}
+	return sum;
+}
+
 void tapir_out_copy(const struct tapir_out *out, uint8_t *buf, bool keep_partial)
 {
 	const struct tapir_offload *o = &out->offload;
-	uint8_t *p = buf + out->head_len;
-	struct span summed;
+	uint32_t field_at = o->csum_start + o->csum_offset;
+	bool sums = o->csum == TAPIR_CSUM_PARTIAL && !keep_partial;
 
 	memcpy(buf, out->head + out->head_at, out->head_len);
-	for (size_t i = 0; i < out->slice_count; i++) {
-		memcpy(p, out->slices[i].p, out->slices[i].n);
-		p += out->slices[i].n;
-	}
-	if (o->csum != TAPIR_CSUM_PARTIAL || keep_partial)
+	if (sums && field_at + 2 <= out->head_len) {
+		store(buf + field_at, copy_and_sum(out, buf + out->head_len));
 		return;
-	assert(o->csum_start + o->csum_offset + 2u <= out->len);
-	summed = span_from(span_of(buf, out->len), o->csum_start);
-	store(buf + o->csum_start + o->csum_offset, checksum_add(0, summed));
+	}
+	copy_text(out, buf + out->head_len);
+	if (!sums)
+		return;
+	assert(field_at + 2 <= out->len);	/* a copy: its headers are a slice, too */
+	store(buf + field_at, checksum_add(0, span_from(span_of(buf, out->len), o->csum_start)));
 }

@@ -228,7 +228,7 @@ void sim_free(struct sim *s);
 void sim_note(struct sim *s, const struct sim_party *p, const char *what, int64_t value);
 /* Remembers a frame; what: why it was lost, or NULL. kind as in struct sim_note. */
 void sim_note_frame(struct sim *s, uint8_t node, char kind, struct span frame, const char *what);
-void sim_note_verdict(struct sim *s, enum tapir_verdict v);	/* of the frame that was remembered last */
+void sim_note_verdict(struct sim *s, uint32_t note, enum tapir_verdict v);	/* what became of the frame of that note */
 __attribute__((format(printf, 2, 3))) void sim_fail(struct sim *s, const char *format, ...);
 /* The seed, the plan and the last notes, to stderr. */
 void sim_report(const struct sim *s);

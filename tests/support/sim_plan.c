@@ -131,6 +131,8 @@ void sim_plan_stack(struct sim_plan *p, struct sim_rng *r, int node, bool harsh)
 	c->pacing = c->seed[1] % 5 == 0;
 	c->tlp = c->seed[1] % 7 != 0;
 	c->dsack = c->seed[1] % 11 != 0;
+	c->gso = c->seed[1] % 3 != 0;
+	c->gro = c->seed[1] % 13 > 4;
 	c->max_sockets = 4 * CONNS;
 	c->max_conns = 8 * CONNS;
 	c->arp_entries = 8;

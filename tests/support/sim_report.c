@@ -62,11 +62,12 @@ void sim_note_frame(struct sim *s, uint8_t node, char kind, struct span frame, c
 		print_note(s, n);
 }
 
-void sim_note_verdict(struct sim *s, enum tapir_verdict v)
+void sim_note_verdict(struct sim *s, uint32_t note, enum tapir_verdict v)
 {
 	if (v == ACCEPT)
 		return;
-	s->ring[(s->notes - 1) % SIM_RING].what = tapir_verdict_name(v);
+	if (s->notes - note <= SIM_RING)
+		s->ring[note % SIM_RING].what = tapir_verdict_name(v);
 	if (s->verbose)
 		fprintf(stderr, "%19s%s\n", "", tapir_verdict_name(v));
 }

@@ -11,6 +11,7 @@
 #define TURNS_AT_ONCE 20000u	/* turns at one instant: more is a stack that cannot stop */
 #define SENDS_AT_ONCE 200u	/* frames that one stack may send in a turn: the link holds 256 */
 #define EVENTS_AT_ONCE 16
+#define RECEIVED_AT_ONCE 16
 #define FRAME_MAX (65535u + 14u)
 
 /* --- making a world --- */
@@ -125,30 +126,33 @@ static bool throw_away(struct sim *s, uint8_t node)
 	return true;
 }
 
-static bool receive_one(struct sim *s, uint8_t node)
+/* What has arrived at one time, up to RECEIVED_AT_ONCE frames, goes to the stack together. */
+static bool receive_some(struct sim *s, uint8_t node)
 {
 	struct sim_node *n = &s->nodes[node];
-	struct tapir_frame *f = tapir_frame_get(n->t);
-	uint8_t head[SIM_SNAP];
-	enum tapir_verdict v;
-	struct sim_seen seen;
-	uint32_t len;
+	struct tapir_frame *frames[RECEIVED_AT_ONCE], *f = NULL;
+	enum tapir_verdict verdicts[RECEIVED_AT_ONCE];
+	struct sim_seen seen[RECEIVED_AT_ONCE];
+	uint32_t notes[RECEIVED_AT_ONCE];
+	uint32_t count = 0;
 
-	if (!f)
-		return throw_away(s, node);
-	if (driver_recv(n->d, f, s->now_us) != 1) {
-		tapir_frame_put(n->t, f);
-		return false;
+	while (count < RECEIVED_AT_ONCE && (f = tapir_frame_get(n->t)) && driver_recv(n->d, f, s->now_us) == 1) {
+		sim_note_frame(s, node, '<', (struct span){f->data, f->len}, NULL);
+		notes[count] = s->notes - 1;
+		seen[count] = sim_meter_look(s, (struct span){f->data, f->len});
+		frames[count++] = f;
 	}
-	len = f->len;
-	memcpy(head, f->data, len < SIM_SNAP ? len : SIM_SNAP);
-	sim_note_frame(s, node, '<', (struct span){head, len}, NULL);
-	seen = sim_meter_look(s, (struct span){f->data, len});
-	v = tapir_input(n->t, f);
-	sim_note_verdict(s, v);
-	sim_meter_arrived(s, &seen, v);
+	if (!count && !f)
+		return throw_away(s, node);
+	if (f && (!count || f != frames[count - 1]))
+		tapir_frame_put(n->t, f);
+	tapir_input_batch(n->t, frames, count, verdicts);
+	for (uint32_t i = 0; i < count; i++) {
+		sim_note_verdict(s, notes[i], verdicts[i]);
+		sim_meter_arrived(s, &seen[i], verdicts[i]);
+	}
 	tcp_check_all(n->t);
-	return true;
+	return count;
 }
 
 static bool send_one(struct sim *s, uint8_t node)
@@ -280,7 +284,7 @@ static bool take_and_act(struct sim *s, uint8_t node)
 
 	tapir_tick(t, s->now_us);
 	tcp_check_all(t);
-	while (receive_one(s, node))
+	while (receive_some(s, node))
 		did = true;
 	did |= poll_events(s, node);
 	return did | run_programs(s, node);

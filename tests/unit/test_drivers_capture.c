@@ -206,6 +206,7 @@ START_TEST(a_frame_that_found_no_buffer_is_said_to_be_unseen)
 	peer_sends(1000, "S 0:0(0) win 100");
 	tells_verdict(ACCEPT, true);
 	peer_sends(1000, "S 1:1(0) win 100");
+	now_us++;			/* the turn is over */
 	peer_sends(1000, "S 2:2(0) win 100");
 	tells_verdict(ACCEPT, true);
 	close_both();
@@ -213,6 +214,32 @@ START_TEST(a_frame_that_found_no_buffer_is_said_to_be_unseen)
 	ck_assert(has_comment(&b, "the stack never saw it"));
 	b = packet(2);
 	ck_assert(!has_comment(&b, "never"));
+}
+END_TEST
+
+/* tapir_input_batch: all are read before the stack looks at the first. */
+START_TEST(frames_that_arrive_together_have_their_own_verdicts)
+{
+	struct block b;
+
+	open_with(to_path());
+	for (int i = 0; i < 100; i++)
+		peer_sends(1000, "S 0:0(0) win 100");
+	tells_verdict(DROP_TCP_CHECKSUM, true);
+	for (int i = 37; i < 99; i++)
+		tells_verdict(DROP_TCP_OFFSET, true);
+	tells_verdict(DROP_TCP_SHORT, true);
+	close_both();
+	b = packet(35);			/* more than may wait */
+	ck_assert(!has_comment(&b, "DROP"));
+	b = packet(36);
+	ck_assert(has_comment(&b, "DROP_TCP_CHECKSUM"));
+	for (int i = 37; i < 99; i++) {
+		b = packet(i);
+		ck_assert(has_comment(&b, "DROP_TCP_OFFSET"));
+	}
+	b = packet(99);
+	ck_assert(has_comment(&b, "DROP_TCP_SHORT"));
 }
 END_TEST
 
@@ -736,6 +763,7 @@ Suite *suite(void)
 	tcase_add_test(c, what_is_told_until_the_verdict_is_about_the_frame_that_arrived);
 	tcase_add_test(c, a_dropped_frame_has_its_verdict_and_rule);
 	tcase_add_test(c, a_frame_that_found_no_buffer_is_said_to_be_unseen);
+	tcase_add_test(c, frames_that_arrive_together_have_their_own_verdicts);
 	tcase_add_test(c, each_connection_has_its_own_remarks);
 	tcase_add_test(c, what_another_connection_meets_has_its_name);
 	tcase_add_test(c, what_finds_no_frame_goes_with_the_next_one_after_a_second_or_ends_the_file);
