@@ -109,9 +109,7 @@ static int tap_recv(struct driver *d, struct tapir_frame *f, usec_t now_us)
 
 	for (int skipped = 0; skipped < TAP_SKIP_MAX; skipped++) {
 		struct virtio_net_hdr h;
-		uint8_t beyond;		/* filled only by a frame that does not fit: it is not delivered in part */
-		struct iovec iov[3] = {{&h, sizeof h}, {f->data, f->room}, {&beyond, 1}};
-		ssize_t n = readv(d->fd, iov, 3);
+		ssize_t n = read(d->fd, f->data, f->room);
 
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return 0;
@@ -119,8 +117,11 @@ static int tap_recv(struct driver *d, struct tapir_frame *f, usec_t now_us)
 			return interface_gone(tap);
 		if (n < 0)
 			return driver_fail("Reading from the TAP %s failed: %s.", tap->name, strerror(errno));
-		if ((size_t)n <= sizeof h || (size_t)n - sizeof h > f->room)
-			continue;
+		if ((size_t)n <= sizeof h || (size_t)n == f->room)
+			continue;		/* one that fills the buffer may have been cut */
+		memcpy(&h, f->data, sizeof h);
+		f->data += sizeof h;
+		f->room -= (uint32_t)sizeof h;
 		f->len = (uint32_t)((size_t)n - sizeof h);
 		offload_from_header(&h, &f->offload);
 		return 1;
