@@ -1,9 +1,11 @@
 /* loop.c: the only event loop and the only clock. Owns the turn:
  *
- *	wait (epoll) > read the clock, once > take a batch of frames from the driver > run the stack's timers >
+ *	wait (poll) > read the clock, once > take a batch of frames from the driver > run the stack's timers >
  *	the program's timers and descriptors > dispatch > send what the stack owes
  *
- * At full load a turn is one epoll_wait, up to BATCH reads and a write for each frame that leaves. Deadlines live in one
+ * What is waited for lies in an epoll set, but for the driver's descriptor, which poll asks beside it: whoever sends to a
+ * descriptor in such a set takes its locks for each frame, even when nobody waits. At full load a turn is one poll, up to
+ * BATCH reads and a write for each frame that leaves. Deadlines live in one
  * timerfd that is set to absolute times, and only when it would go off too late: a deadline that moves into the future, as
  * a retransmission timer does with each ACK, costs nothing but one wake-up too many.
  *
@@ -11,6 +13,7 @@
  * another, while frames still come in. Every list of work in a turn has a bound; what is left goes to the next turn. */
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -120,16 +123,15 @@ void loop_stop(struct loop *l)
 
 /* ---- frames out ---- */
 
-/* Level-triggered while all is well. While a frame is held, edge-triggered with EPOLLOUT: some descriptors (an eventfd)
- * are writable at all times, and the loop must not spin on them. */
-static void watch_driver(struct loop *l, int op)
+/* While a frame is held, the driver's descriptor is in the set after all, edge-triggered and with EPOLLOUT: some descriptors
+ * (an eventfd) are writable at all times, and the loop must not spin on them. */
+static void set_holding(struct loop *l, bool holding)
 {
-	struct epoll_event event = {.events = EPOLLIN, .data.u64 = TAG_DRIVER};
+	struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | (uint32_t)EPOLLET, .data.u64 = TAG_DRIVER};
 
-	if (l->holding)
-		event.events = EPOLLIN | EPOLLOUT | (uint32_t)EPOLLET;
+	l->holding = holding;
 	if (l->driver->fd >= 0)
-		epoll_ctl(l->epoll_fd, op, l->driver->fd, &event);
+		epoll_ctl(l->epoll_fd, holding ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, l->driver->fd, &event);
 }
 
 /* out is only valid until the next call into the stack: what must wait is copied. */
@@ -138,8 +140,7 @@ static void hold(struct loop *l, const struct tapir_out *out)
 	assert(out->len <= sizeof l->held_bytes);
 	tapir_out_copy(out, l->held_bytes, true);
 	driver_flat_out(&l->held, l->held_bytes, out->len, &out->offload);
-	l->holding = true;
-	watch_driver(l, EPOLL_CTL_MOD);
+	set_holding(l, true);
 }
 
 /* Sends the frame that is held, if there is one. 1: none is any more; 0; or TAPIR_EIO. */
@@ -152,8 +153,7 @@ static int send_held(struct loop *l)
 	result = driver_send(l->driver, &l->held, l->now_us);
 	if (result == TAPIR_EAGAIN)
 		return 0;
-	l->holding = false;
-	watch_driver(l, EPOLL_CTL_MOD);
+	set_holding(l, false);
 	return result < 0 ? result : 1;
 }
 
@@ -297,17 +297,21 @@ static bool is_watch(const struct epoll_event *event)
 	return event->data.u64 < TAG_WAKE;
 }
 
-/* Waits until something happens, due_us at the latest; others may have the stack meanwhile. How many events. */
+/* Waits until something happens, due_us at the latest; others may have the stack meanwhile. How many events of the set. */
 static int wait_events(struct loop *l, usec_t due_us, struct epoll_event events[EVENTS])
 {
 	bool at_once = l->busy || due_us <= l->now_us;
-	int n;
+	struct pollfd fds[] = {{.fd = l->holding ? -1 : l->driver->fd, .events = POLLIN}, {.fd = l->epoll_fd, .events = POLLIN}};
+	int n = 0;
 
 	if (!at_once)
 		loop_arm(l, due_us);
 	loop_release(l);
-	n = at_once ? epoll_wait(l->epoll_fd, events, EVENTS, 0) : poll_wait(l, due_us, events, EVENTS);
+	if ((at_once ? poll(fds, 2, 0) : poll_wait(l, due_us, fds, 2)) > 0 && fds[1].revents)
+		n = epoll_wait(l->epoll_fd, events, EVENTS, 0);
 	loop_acquire(l);
+	if (fds[0].revents)
+		l->may_recv = true;
 	return n < 0 ? 0 : n;		/* a signal */
 }
 
@@ -417,7 +421,6 @@ static bool open_descriptors(struct loop *l)
 		loop_fail("No descriptor is left for the event loop: %s.", strerror(errno));
 		return false;
 	}
-	watch_driver(l, EPOLL_CTL_ADD);
 	return true;
 }
 

@@ -3,9 +3,9 @@
 #ifndef LOOP_INTERNAL_H
 #define LOOP_INTERNAL_H
 
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <sys/epoll.h>
 #include "internal.h"
 #include "loop.h"
 
@@ -71,8 +71,8 @@ void loop_arm(struct loop *l, usec_t due_us);
 void loop_wake(struct loop *l);
 
 /* --- loop_poll.c --- */
-/* Waits until something happens; the kernel was told to end the wait at due_us. How many events; 0 or less: none. */
-int poll_wait(struct loop *l, usec_t due_us, struct epoll_event *events, int max);
+/* poll(2) without end: one of the descriptors is to end it at due_us. */
+int poll_wait(struct loop *l, usec_t due_us, struct pollfd *fds, nfds_t count);
 void poll_learn(struct poll_window *p, usec_t waited_us);	/* so long did it take until something happened */
 
 /* --- loop_watch.c --- */

@@ -26,7 +26,7 @@ void poll_learn(struct poll_window *p, usec_t waited_us)
 		p->window_us = earlier(p->most_us, p->window_us ? p->window_us * 2 : WINDOW_FIRST_US);
 }
 
-int poll_wait(struct loop *l, usec_t due_us, struct epoll_event *events, int max)
+int poll_wait(struct loop *l, usec_t due_us, struct pollfd *fds, nfds_t count)
 {
 	struct poll_window *p = &l->poll;
 	bool bulk = p->moved > BULK_BYTES;
@@ -35,13 +35,13 @@ int poll_wait(struct loop *l, usec_t due_us, struct epoll_event *events, int max
 
 	p->moved = 0;
 	if (bulk || p->most_us == 0)
-		return epoll_wait(l->epoll_fd, events, max, -1);
+		return poll(fds, count, -1);
 	begun_us = now_us = loop_clock_us();
 	until_us = earlier(begun_us + p->window_us, due_us);
 	for (; n == 0 && now_us < until_us; now_us = loop_clock_us())
-		n = epoll_wait(l->epoll_fd, events, max, 0);
+		n = poll(fds, count, 0);
 	if (n == 0)
-		n = epoll_wait(l->epoll_fd, events, max, -1);
+		n = poll(fds, count, -1);
 	poll_learn(p, loop_clock_us() - begun_us);
 	return n;
 }

@@ -1,9 +1,8 @@
 /* tap.c: a Linux TAP device, the wire between the stack and the kernel (Documentation/networking/tuntap.rst).
  *
  * Opened with IFF_VNET_HDR: in front of each frame lies a virtio_net_hdr that says what is still to be done to it, so
- * that checksums and TCP segmentation can be left to the other side. Header and frame have an iovec each: readv and
- * writev are the only copy. Which offloads the kernel gives is found by asking for less and less. UDP segmentation is
- * not asked for: what it brings in would have to be cut into datagrams again before a socket may see it.
+ * that checksums and the segmentation of TCP and UDP can be left to the other side. Header and frame have an iovec each:
+ * readv and writev are the only copy. Which offloads the kernel gives is found by asking for less and less.
  *
  * Never sets addresses or routes; needs CAP_NET_ADMIN only to make an interface, or to use one that is another user's. */
 #include <errno.h>
@@ -21,6 +20,15 @@
 #include <sys/uio.h>
 #include <unistd.h>
 #include "internal.h"
+
+/* UDP segmentation came with Linux 6.2; the headers may be older than the kernel. Both are asked for at once, or refused. */
+#ifndef TUN_F_USO4
+#define TUN_F_USO4 0x20
+#define TUN_F_USO6 0x40
+#endif
+#ifndef VIRTIO_NET_HDR_GSO_UDP_L4
+#define VIRTIO_NET_HDR_GSO_UDP_L4 5
+#endif
 
 #define TAP_SKIP_MAX 64			/* frames too long for the buffer that one recv passes over */
 
@@ -49,6 +57,9 @@ static void offload_from_header(const struct virtio_net_hdr *h, struct tapir_off
 	case VIRTIO_NET_HDR_GSO_TCPV6:
 		o->gso = TAPIR_GSO_TCP6;
 		break;
+	case VIRTIO_NET_HDR_GSO_UDP_L4:
+		o->gso = TAPIR_GSO_UDP;
+		break;
 	default:			/* none: nothing else was asked for */
 		return;
 	}
@@ -56,9 +67,24 @@ static void offload_from_header(const struct virtio_net_hdr *h, struct tapir_off
 	o->hdr_len = h->hdr_len;
 }
 
+static uint8_t gso_type(enum tapir_gso gso)
+{
+	switch (gso) {
+	case TAPIR_GSO_TCP4:
+		return VIRTIO_NET_HDR_GSO_TCPV4;
+	case TAPIR_GSO_TCP6:
+		return VIRTIO_NET_HDR_GSO_TCPV6;
+	case TAPIR_GSO_UDP:
+		return VIRTIO_NET_HDR_GSO_UDP_L4;
+	case TAPIR_GSO_NONE:
+		break;
+	}
+	return VIRTIO_NET_HDR_GSO_NONE;
+}
+
 static void header_from_offload(const struct tapir_offload *o, struct virtio_net_hdr *h)
 {
-	*h = (struct virtio_net_hdr){.gso_type = VIRTIO_NET_HDR_GSO_NONE};
+	*h = (struct virtio_net_hdr){.gso_type = gso_type(o->gso)};
 	if (o->csum == TAPIR_CSUM_PARTIAL) {
 		h->flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
 		h->csum_start = o->csum_start;
@@ -66,7 +92,6 @@ static void header_from_offload(const struct tapir_offload *o, struct virtio_net
 	}
 	if (o->gso == TAPIR_GSO_NONE)
 		return;
-	h->gso_type = o->gso == TAPIR_GSO_TCP4 ? VIRTIO_NET_HDR_GSO_TCPV4 : VIRTIO_NET_HDR_GSO_TCPV6;
 	h->gso_size = o->gso_size;
 	h->hdr_len = o->hdr_len;
 }
@@ -84,9 +109,7 @@ static int tap_recv(struct driver *d, struct tapir_frame *f, usec_t now_us)
 
 	for (int skipped = 0; skipped < TAP_SKIP_MAX; skipped++) {
 		struct virtio_net_hdr h;
-		uint8_t beyond;		/* filled only by a frame that does not fit: it is not delivered in part */
-		struct iovec iov[3] = {{&h, sizeof h}, {f->data, f->room}, {&beyond, 1}};
-		ssize_t n = readv(d->fd, iov, 3);
+		ssize_t n = read(d->fd, f->data, f->room);
 
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return 0;
@@ -94,8 +117,11 @@ static int tap_recv(struct driver *d, struct tapir_frame *f, usec_t now_us)
 			return interface_gone(tap);
 		if (n < 0)
 			return driver_fail("Reading from the TAP %s failed: %s.", tap->name, strerror(errno));
-		if ((size_t)n <= sizeof h || (size_t)n - sizeof h > f->room)
-			continue;
+		if ((size_t)n <= sizeof h || (size_t)n == f->room)
+			continue;		/* one that fills the buffer may have been cut */
+		memcpy(&h, f->data, sizeof h);
+		f->data += sizeof h;
+		f->room -= (uint32_t)sizeof h;
 		f->len = (uint32_t)((size_t)n - sizeof h);
 		offload_from_header(&h, &f->offload);
 		return 1;
@@ -157,8 +183,10 @@ static int tap_set_offload(struct driver *d, struct tapir_offload_caps keep)
 		.csum = d->caps.csum && keep.csum,
 		.tso4 = d->caps.tso4 && keep.tso4 && keep.csum,	/* the kernel grants no TSO without checksums */
 		.tso6 = d->caps.tso6 && keep.tso6 && keep.csum,
+		.uso = d->caps.uso && keep.uso && keep.csum,
 	};
-	unsigned int flags = (left.csum ? TUN_F_CSUM : 0u) | (left.tso4 ? TUN_F_TSO4 : 0u) | (left.tso6 ? TUN_F_TSO6 : 0u);
+	unsigned int flags = (left.csum ? TUN_F_CSUM : 0u) | (left.tso4 ? TUN_F_TSO4 : 0u) | (left.tso6 ? TUN_F_TSO6 : 0u) |
+			     (left.uso ? TUN_F_USO4 | TUN_F_USO6 : 0u);
 
 	if (left.tso4 || left.tso6)
 		flags |= TUN_F_TSO_ECN;
@@ -171,7 +199,8 @@ static int tap_set_offload(struct driver *d, struct tapir_offload_caps keep)
 static void take_offloads(struct driver *d)
 {
 	static const struct tapir_offload_caps wishes[] = {
-		{.csum = true, .tso4 = true, .tso6 = true}, {.csum = true, .tso4 = true}, {.csum = true}, {.csum = false},
+		{.csum = true, .tso4 = true, .tso6 = true, .uso = true}, {.csum = true, .tso4 = true, .tso6 = true},
+		{.csum = true, .tso4 = true}, {.csum = true}, {.csum = false},
 	};
 
 	for (size_t i = 0; i < sizeof wishes / sizeof wishes[0]; i++) {

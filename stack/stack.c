@@ -151,8 +151,7 @@ int tapir_output(struct tapir *t, struct tapir_out *out)
 {
 	int one;
 
-	frame_put(&t->frames, t->pinned);
-	t->pinned = NULL;
+	frameq_clear(&t->pinned, &t->frames);
 	ip_loopback(t);
 	one = next_frame(t, out);
 	if (one) {

@@ -141,6 +141,7 @@ const char *tapir_errname(int error);		/* "EAGAIN" */
 	X(DROP_UDP_LENGTH, "UDP length field is below 8 or past the datagram (RFC 768)") \
 	X(DROP_UDP_CHECKSUM, "UDP checksum is wrong (RFC 1122 4.1.3.4)") \
 	X(DROP_UDP_PORT_ZERO, "UDP destination port is 0") \
+	X(DROP_UDP_GSO, "frame of several UDP datagrams whose size is 0, or that are none, or more than 128 (Linux UDP_MAX_SEGMENTS)") \
 	X(DROP_UDP_NO_PORT, "no UDP socket on that port: port unreachable (RFC 1122 4.1.3.1)") \
 	X(DROP_UDP_QUEUE_FULL, "the UDP socket's receive queue is full") \
 	X(DROP_TCP_SHORT, "shorter than a TCP header") \
@@ -255,7 +256,8 @@ typedef void (*tapir_probe_fn)(void *ctx, const struct tapir_event *event);	/* m
 struct tapir_offload_caps {	/* what the driver can take over from the stack, and gives to it */
 	bool csum;		/* checksums of frames out may be left partial; frames in may come partial or valid */
 	bool tso4, tso6;	/* TCP segments out may exceed the MTU (gso_size is the MSS); so may those in */
-	bool uso;		/* the same for UDP */
+	bool uso;		/* datagrams of one size and one header may share a frame (gso_size is their text's); wants csum,
+				 * too, for those out */
 };
 
 enum tapir_fastopen {		/* the bits of Linux' tcp_fastopen */
@@ -416,7 +418,7 @@ struct tapir_frame {
 };
 
 #define TAPIR_OUT_HEAD 160		/* Ethernet 14 + IPv4 60 + TCP 60, and some */
-#define TAPIR_OUT_SLICES 40
+#define TAPIR_OUT_SLICES 64
 /* One frame to send: the headers, then borrowed slices. Valid until the next call into the stack. */
 struct tapir_out {
 	struct tapir_offload offload;	/* offsets count from the first byte of the frame */

@@ -18,7 +18,7 @@ struct tapir {
 	struct rng rng;
 	uint64_t counts[TAPIR_VERDICT_COUNT];
 	struct tapir_stats stats;
-	struct tapir_frame *pinned;		/* the last tapir_out borrows its bytes: freed at the next output */
+	struct frameq pinned;			/* the last tapir_out borrows their bytes: freed at the next output */
 
 	struct arp *arp;			/* link/link.h */
 	struct ip *ip;				/* ip/ip.h */

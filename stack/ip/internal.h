@@ -51,6 +51,11 @@ struct icmp {
 	uint32_t id_count;		/* ever used; the next one goes to ids[id_count % ICMP_ECHO_IDS] */
 };
 
+/* --- join.c --- */
+/* out holds the whole datagram first, which has left the queue, and its link header: adds those behind it that may share a
+ * frame with it, and pins them. Nothing, unless the driver can cut such a frame. */
+void ip_join(struct tapir *t, struct tapir_out *out, const struct tapir_frame *first);
+
 void route_init(struct tapir *t);
 void reass_init(struct tapir *t, void *mem);
 void icmp_init(struct tapir *t);

@@ -222,7 +222,9 @@ static bool send_queued(struct tapir *t, struct tapir_frame *f, struct tapir_out
 		return false;
 	}
 	if (last) {
-		t->pinned = f;		/* out borrows its bytes */
+		frameq_push(&t->pinned, f);		/* out borrows its bytes */
+		if (f->u.sending.offset == 0)
+			ip_join(t, out, f);
 	} else {
 		f->u.sending.offset = (uint16_t)(f->u.sending.offset + part);
 		t->ip->fragmenting = f;

@@ -3,6 +3,7 @@
  *
  * Invariant: no two sockets are bound to the same address and port, so that a datagram has at most one receiver; "any" and
  * one of our addresses are different, and the one that names the address is asked first. */
+#include "gso.h"
 #include "udp.h"
 
 #define UDP_CHAINS 1024u
@@ -132,7 +133,21 @@ static bool has_room(const struct tapir *t, const struct udp_sock *u)
 	return u->rx_held < u->rcvbuf && t->frames.small.used < t->frames.small.count - t->frames.small.count / 8;
 }
 
-static enum tapir_verdict receive(struct tapir *t, struct udp_sock *u, const struct ip_packet *pkt, struct span text)
+/* A copy: of a frame of several datagrams, which only one of them could have. */
+static struct tapir_frame *copy_text(struct tapir *t, struct span text)
+{
+	struct tapir_frame *f = frame_get_headroom(&t->frames, (uint32_t)text.n);
+
+	if (f) {
+		memcpy(f->data, text.p, text.n);
+		f->len = (uint32_t)text.n;
+	}
+	return f;
+}
+
+/* One datagram; alone: nothing else is in its frame. */
+static enum tapir_verdict receive(struct tapir *t, struct udp_sock *u, const struct ip_packet *pkt, struct span text,
+				  bool alone)
 {
 	struct tapir_endpoint from = {pkt->src, get_be16(pkt->payload.p)};
 	struct tapir_frame *f;
@@ -141,8 +156,10 @@ static enum tapir_verdict receive(struct tapir *t, struct udp_sock *u, const str
 		u->drops++;
 		return DROP_UDP_QUEUE_FULL;
 	}
+	f = alone ? ip_take(t, pkt, text) : copy_text(t, text);
+	if (!f)
+		return DROP_NO_MEMORY;
 	t->stats.udp_in++;
-	f = ip_take(t, pkt, text);
 	f->u.datagram.peer = from;
 	f->u.datagram.local = pkt->dst;
 	frameq_push(&u->rx, f);
@@ -151,21 +168,42 @@ static enum tapir_verdict receive(struct tapir *t, struct udp_sock *u, const str
 	return ACCEPT;
 }
 
+struct cut { struct span text; size_t size; };	/* bytes of each datagram but the last one */
+
+/* All datagrams of a frame, each with a verdict of its own: the last one's is returned, the others are counted here. u: whose
+ * they are; NULL: nobody's, which one ICMP error says for all of them. */
+static enum tapir_verdict deliver(struct tapir *t, const struct ip_packet *pkt, struct udp_sock *u, struct cut cut)
+{
+	uint32_t headers = (uint32_t)(pkt->datagram.n - cut.text.n);
+	bool alone = cut.text.n <= cut.size;
+	enum tapir_verdict v;
+
+	if (!u)
+		icmp_error(t, pkt, ICMP_UNREACHABLE, ICMP_PORT_UNREACHABLE);
+	for (;;) {
+		struct span text = span_first(cut.text, cut.size);
+
+		v = u ? receive(t, u, pkt, text, alone) : DROP_UDP_NO_PORT;
+		if (cut.text.n <= cut.size)
+			return v;
+		verdict_count(t, v, headers + (uint32_t)text.n);
+		cut.text = span_from(cut.text, text.n);
+	}
+}
+
 enum tapir_verdict udp_input(struct tapir *t, const struct ip_packet *pkt)
 {
 	struct udp_header h = {0};
 	struct span text;
 	enum tapir_verdict v = udp_parse(pkt->payload, &pkt->src, &pkt->dst, pkt->checked, &h, &text);
 	struct tapir_endpoint local = {pkt->dst, h.dst}, from = {pkt->src, h.src};
-	struct udp_sock *u;
+	size_t size;
 
+	if (v == ACCEPT)
+		v = udp_gso_check(&(*pkt->frame)->offload, text, &size);
 	if (v != ACCEPT)
 		return v;
-	u = find(t, &local, &from);
-	if (u)
-		return receive(t, u, pkt, text);
-	icmp_error(t, pkt, ICMP_UNREACHABLE, ICMP_PORT_UNREACHABLE);
-	return DROP_UDP_NO_PORT;
+	return deliver(t, pkt, find(t, &local, &from), (struct cut){text, size});
 }
 
 void udp_error(struct tapir *t, const struct ip_error *e)
