@@ -12,7 +12,7 @@ WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wswitch-enum $(WERROR)
 CFLAGS   := -std=c11 $(OPT) $(WARNINGS) $(EXTRA_CFLAGS)
 # The stack is pure C11. What makes system calls sees the system.
 SYSTEM   := -D_GNU_SOURCE -I. -Istack -Idrivers
-LDLIBS   := -lpcap -lpthread -lm
+LDLIBS   := -lpcap -lxdp -lbpf -lpthread -lm
 # For what is in libapps.a.
 APPLIBS  := -ljansson
 # Asked for when a test is linked, because scripts/deps may only just have installed it.
