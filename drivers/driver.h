@@ -21,7 +21,7 @@ struct driver_ops {
 	int (*recv)(struct driver *d, struct tapir_frame *f, usec_t now_us);
 	/* Sends out: 0, TAPIR_EAGAIN (the link is full: try the same frame again when writable) or TAPIR_EIO. */
 	int (*send)(struct driver *d, const struct tapir_out *out, usec_t now_us);
-	/* Tells the link of what send has only gathered: once behind a batch of sends. 0 or TAPIR_EIO. NULL: send gathers nothing. */
+	/* Tells the link of what send has only gathered, once behind a batch of sends: 0 or TAPIR_EIO. NULL: it gathers nothing. */
 	int (*flush)(struct driver *d);
 	/* When recv or send must be called although fd is not readable (delayed frames); USEC_NEVER. May be NULL. */
 	usec_t (*deadline)(struct driver *d);

@@ -11,6 +11,7 @@
  * copies are the only ones.
  *
  * Nothing is left to the card: checksums are complete, frames are no longer than the MTU. */
+#if __has_include(<xdp/xsk.h>)
 #include <errno.h>
 #include <linux/if_packet.h>
 #include <linux/if_xdp.h>
@@ -226,7 +227,7 @@ static int refuse_socket(const struct xdp *x, unsigned int queue, int error)
 	case EAFNOSUPPORT:
 		return driver_fail("This kernel has no AF_XDP sockets (CONFIG_XDP_SOCKETS): use a TAP.");
 	case EBUSY:
-		return driver_fail("Queue %u of %s is in use by another program's AF_XDP socket: end that program.", queue, x->name);
+		return driver_fail("Queue %u of %s has an AF_XDP socket of another program: end that program.", queue, x->name);
 	case ENETDOWN:
 		return driver_fail("%s is down: sudo ip link set %s up.", x->name, x->name);
 	case ENOBUFS:
@@ -322,6 +323,14 @@ static int look_at_interface(struct xdp *x)
 	return 0;
 }
 
+/* In its driver a veth tells the other end to cut up what it sends; in front of the kernel's stack it does not. */
+static void warn_of_generic(const struct xdp *x)
+{
+	driver_warn("%s is taken in XDP's generic mode (in its driver: %s), where frames are lost that its other end leaves to "
+		    "be cut up. There: sudo ip link set NAME gso_max_segs 1. Or make both ends with as many queues.", x->name,
+		    strerror(x->redirect.native_error));
+}
+
 static int xdp_open(struct xdp *x)
 {
 	int result = look_at_interface(x);
@@ -336,7 +345,11 @@ static int xdp_open(struct xdp *x)
 		result = open_descriptor(x);
 	if (result == 0)
 		result = hear_all(x);
-	return result == 0 ? xdp_redirect_begin(&x->redirect, x->name) : result;
+	if (result == 0)
+		result = xdp_redirect_begin(&x->redirect, x->name);
+	if (result == 0 && x->local && x->redirect.generic)
+		warn_of_generic(x);
+	return result;
 }
 
 static void xdp_close(struct driver *d)
@@ -380,3 +393,14 @@ struct driver *driver_open_xdp(const char *interface)
 	xdp_close(&x->d);
 	return NULL;
 }
+
+#else
+#include "internal.h"
+
+struct driver *driver_open_xdp(const char *interface)
+{
+	driver_fail("This program was built without AF_XDP, so %s cannot be opened: sudo apt-get install libxdp-dev, and make it "
+		    "again.", interface);
+	return NULL;
+}
+#endif

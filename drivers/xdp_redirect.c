@@ -4,6 +4,7 @@
  * The program has five instructions, so they stand here: no compiler for BPF, no object file and no mounted file system
  * is needed where tapir runs. It is attached by a BPF link, which lasts as long as its descriptor: however the process
  * ends, the kernel has its interface back. */
+#if __has_include(<bpf/bpf.h>)
 #include <bpf/bpf.h>
 #include <errno.h>
 #include <linux/bpf.h>
@@ -71,17 +72,14 @@ static int attach(const struct xdp_redirect *r, unsigned int index, uint32_t mod
 int xdp_redirect_begin(struct xdp_redirect *r, const char *interface)
 {
 	unsigned int index = if_nametoindex(interface);
-	int native;
 
 	r->link_fd = attach(r, index, XDP_FLAGS_DRV_MODE);
-	native = errno;
-	if (r->link_fd >= 0)
-		return 0;
-	if (native != EBUSY && native != EPERM) {
+	r->native_error = r->link_fd < 0 ? errno : 0;
+	if (r->native_error && r->native_error != EBUSY && r->native_error != EPERM) {
 		r->link_fd = attach(r, index, XDP_FLAGS_SKB_MODE);
 		r->generic = r->link_fd >= 0;
 	}
-	if (r->generic)
+	if (r->link_fd >= 0)
 		return 0;
 	if (errno == EPERM)
 		return may_not(interface);
@@ -89,7 +87,7 @@ int xdp_redirect_begin(struct xdp_redirect *r, const char *interface)
 		return driver_fail("%s has an XDP program of somebody else's: end that program, or sudo ip link set %s xdp off.",
 				   interface, interface);
 	return driver_fail("No XDP program can be attached to %s: %s (in its driver: %s).", interface, strerror(errno),
-			   strerror(native));
+			   strerror(r->native_error));
 }
 
 void xdp_redirect_end(struct xdp_redirect *r)
@@ -100,3 +98,4 @@ void xdp_redirect_end(struct xdp_redirect *r)
 		if (fds[i] >= 0)
 			close(fds[i]);
 }
+#endif

@@ -4,7 +4,8 @@
 
 #include "internal.h"
 
-struct xdp_redirect { int map_fd, program_fd, link_fd; bool generic; };
+/* generic: not in the driver, which answered with the errno in native_error. */
+struct xdp_redirect { int map_fd, program_fd, link_fd; bool generic; int native_error; };
 
 /* Makes the table of sockets by queue, still empty. 0, or TAPIR_EIO. */
 int xdp_redirect_init(struct xdp_redirect *r, const char *interface, unsigned int queues);
