@@ -132,7 +132,7 @@ const char *options_contradiction(const struct options *o)
 	if (o->xdp && o->tap_only)
 		return "--xdp: the lab has a network of its own, and in it a TAP.";
 	if (o->xdp && !tapir_addr_is_any(&o->up_addr))
-		return "--up is for a TAP, whose other end is the kernel; with --xdp that end is elsewhere: give it an address there.";
+		return "--up is for a TAP, whose other end is the kernel. With --xdp, give the other end its address there.";
 	if (o->rotate_bytes && (!o->capture || strcmp(o->capture, "-") == 0))
 		return "--capture-rotate goes with --capture FILE.";
 	if (o->capture_segments && !o->capture && !o->always_captures)

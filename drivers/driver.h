@@ -57,8 +57,8 @@ struct driver *driver_open_tap(const char *name);
 struct driver *driver_open_pcap_live(const char *interface);
 
 /* The interface, a network card's or a veth's end, through AF_XDP sockets on all of its queues: every frame that arrives there
- * comes here and none to the kernel, until close or the end of the process, however it ends. The interface must be up; needs
- * CAP_NET_ADMIN, CAP_NET_RAW and CAP_BPF. What is sent while the interface is down waits. */
+ * comes here and none to the kernel, until close or the end of the process, however it ends. Needs CAP_NET_ADMIN,
+ * CAP_NET_RAW and CAP_BPF. What is sent while the interface is down waits. That it was deleted is noticed by flush. */
 struct driver *driver_open_xdp(const char *interface);
 
 /* Replays a capture file (pcap or pcapng; Ethernet or raw IP) as what arrives, each frame at its own time relative to the

@@ -34,7 +34,11 @@
 #define RX_CHUNKS 1024u			/* of each queue */
 #define TX_CHUNKS 1024u
 #define QUEUES_MAX 16u
+#define KICK_FRAMES 16u		/* the kernel looks at no fewer with one call, where it copies them */
 #define RETRY_US (1 * TAPIR_MS)		/* when the kernel did not take what is in the tx ring */
+#define BUSY_TRIES 50			/* the kernel gives a queue free a moment after the program that had it has ended */
+#define BUSY_WAIT_US 10000
+#define DOWN_RETRY_US (100 * TAPIR_MS)	/* when the interface is down */
 
 struct queue {
 	struct xsk_socket *socket;
@@ -54,9 +58,10 @@ struct xdp {
 	struct xdp_redirect redirect;
 	int promiscuous_fd, epoll_fd;
 	bool local;			/* the other end is a kernel of this machine: see partial.c */
-	bool gathered;			/* the tx ring has frames that the kernel was not told of */
+	uint32_t gathered;		/* frames in the tx ring that the kernel was not told of, or did not take */
 	usec_t retry_us;
 	usec_t now_us;
+	bool busy;			/* it could not be opened because somebody has it */
 	bool warned_down, warned_refused;
 	uint32_t spare_count;
 	uint64_t spare[TX_CHUNKS];	/* addresses; the last one was used most lately */
@@ -137,6 +142,8 @@ static void collect(struct xdp *x)
 /* The kernel was told of frames and refused to look. They stay in the tx ring, but for an interface that is no more. */
 static int kick_failed(struct xdp *x)
 {
+	bool down = errno == ENETDOWN;
+
 	switch (errno) {
 	case ENXIO:
 	case ENODEV:
@@ -158,31 +165,31 @@ static int kick_failed(struct xdp *x)
 			driver_warn("the kernel refuses frames on %s: %s", x->name, strerror(errno));
 		x->warned_refused = true;
 	}
-	x->retry_us = x->now_us + RETRY_US;
+	x->retry_us = x->now_us + (down ? DOWN_RETRY_US : RETRY_US);
 	return 0;
 }
 
-/* Tells the kernel of the frames in the tx ring. It takes a few with each call where it has to copy them. */
+/* Tells the kernel of the frames in the tx ring. Where it has to copy them it takes a few with each call, and says EAGAIN. */
 static int xdp_flush(struct driver *d)
 {
 	struct xdp *x = (struct xdp *)d;
 	struct queue *q = &x->queues[0];
-	uint32_t free = 0, before;
-	int result = 0;
+	int result = -1;
 
-	if (!x->gathered)
+	if (x->gathered == 0)
 		return 0;
 	x->retry_us = USEC_NEVER;
-	if (xsk_ring_prod__needs_wakeup(&q->tx))
-		do {
-			before = free;
-			result = (int)sendto(xsk_socket__fd(q->socket), NULL, 0, MSG_DONTWAIT, NULL, 0);
-			free = xsk_prod_nb_free(&q->tx, TX_CHUNKS);
-		} while (result < 0 && errno == EAGAIN && free > before);
-	collect(x);
+	if (!xsk_ring_prod__needs_wakeup(&q->tx))
+		result = 0;
+	for (uint32_t n = 0; result < 0 && n < x->gathered + KICK_FRAMES; n += KICK_FRAMES) {
+		result = (int)sendto(xsk_socket__fd(q->socket), NULL, 0, MSG_DONTWAIT, NULL, 0);
+		if (result < 0 && errno != EAGAIN)
+			break;
+	}
 	if (result < 0)
 		return kick_failed(x);
-	x->gathered = false;
+	collect(x);
+	x->gathered = 0;
 	x->warned_down = false;
 	return 0;
 }
@@ -207,7 +214,7 @@ static int xdp_send(struct driver *d, const struct tapir_out *out, usec_t now_us
 	*desc = (struct xdp_desc){.addr = x->spare[--x->spare_count], .len = out->len};
 	tapir_out_copy(out, x->umem_bytes + desc->addr, false);
 	xsk_ring_prod__submit(&q->tx, 1);
-	x->gathered = true;
+	x->gathered++;
 	return 0;
 }
 
@@ -218,8 +225,9 @@ static usec_t xdp_deadline(struct driver *d)
 
 /* ---- opening ---- */
 
-static int refuse_socket(const struct xdp *x, unsigned int queue, int error)
+static int refuse_socket(struct xdp *x, unsigned int queue, int error)
 {
+	x->busy = error == EBUSY;
 	switch (error) {
 	case EPERM:
 	case EACCES:
@@ -262,6 +270,7 @@ static int open_queue(struct xdp *x, unsigned int number)
 		.rx_size = RX_CHUNKS, .tx_size = number ? 0 : TX_CHUNKS,
 		.libxdp_flags = XSK_LIBXDP_FLAGS__INHIBIT_PROG_LOAD, .bind_flags = XDP_USE_NEED_WAKEUP,
 	};
+	const int room = (int)(2 * TX_CHUNKS * CHUNK);	/* of what waits in the kernel: it counts more than the frame's bytes */
 	struct queue *q = &x->queues[number];
 	uint32_t at;
 	int error = xsk_socket__create_shared(&q->socket, x->name, number, x->umem, &q->rx, number ? NULL : &q->tx, &q->fill,
@@ -269,6 +278,7 @@ static int open_queue(struct xdp *x, unsigned int number)
 
 	if (error)
 		return refuse_socket(x, number, -error);
+	setsockopt(xsk_socket__fd(q->socket), SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room);
 	if (xsk_ring_prod__reserve(&q->fill, RX_CHUNKS, &at) != RX_CHUNKS)
 		return refuse_socket(x, number, ENOBUFS);
 	for (uint32_t i = 0; i < RX_CHUNKS; i++)
@@ -311,7 +321,7 @@ static int look_at_interface(struct xdp *x)
 
 	x->d.mtu = driver_link_mtu(x->name);
 	if (x->d.mtu == 0)
-		return driver_fail("There is no interface %s: ip link lists those there are.", x->name);
+		return driver_fail("The MTU of %s cannot be read.", x->name);
 	if (x->d.mtu > MTU_MAX)
 		return driver_fail("The MTU of %s is %u, and an AF_XDP socket takes no frame that is longer than a page: "
 				   "sudo ip link set %s mtu %u.", x->name, x->d.mtu, x->name, MTU_MAX);
@@ -375,7 +385,7 @@ static const struct driver_ops xdp_ops = {
 	.name = "xdp", .recv = xdp_recv, .send = xdp_send, .flush = xdp_flush, .deadline = xdp_deadline, .close = xdp_close,
 };
 
-struct driver *driver_open_xdp(const char *interface)
+static struct xdp *xdp_new(const char *interface)
 {
 	struct xdp *x = calloc(1, sizeof *x);
 
@@ -388,9 +398,29 @@ struct driver *driver_open_xdp(const char *interface)
 	x->redirect = (struct xdp_redirect){.map_fd = -1, .program_fd = -1, .link_fd = -1};
 	x->retry_us = USEC_NEVER;
 	snprintf(x->name, sizeof x->name, "%s", interface);
-	if (xdp_open(x) == 0)
-		return &x->d;
-	xdp_close(&x->d);
+	return x;
+}
+
+struct driver *driver_open_xdp(const char *interface)
+{
+	bool busy = true;
+
+	if (strlen(interface) >= IFNAMSIZ || if_nametoindex(interface) == 0) {
+		driver_fail("There is no interface %s: ip link lists those there are.", interface);
+		return NULL;
+	}
+	for (int tries = 0; busy && tries < BUSY_TRIES; tries++) {
+		struct xdp *x = xdp_new(interface);
+
+		if (x == NULL)
+			return NULL;
+		if (xdp_open(x) == 0)
+			return &x->d;
+		busy = x->busy;
+		xdp_close(&x->d);
+		if (busy)
+			usleep(BUSY_WAIT_US);
+	}
 	return NULL;
 }
 
