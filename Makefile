@@ -13,7 +13,7 @@ CFLAGS   := -std=c11 $(OPT) $(WARNINGS) $(EXTRA_CFLAGS)
 # The stack is pure C11. What makes system calls sees the system.
 SYSTEM   := -D_GNU_SOURCE -I. -Istack -Idrivers
 # AF_XDP where libxdp is; without it driver_open_xdp says so.
-XDPLIBS  := $(if $(wildcard /usr/include/xdp/xsk.h),-lxdp -lbpf)
+XDPLIBS  := $(if $(wildcard /usr/include/xdp/xsk.h /usr/local/include/xdp/xsk.h),-lxdp -lbpf)
 LDLIBS   := -lpcap $(XDPLIBS) -lpthread -lm
 # For what is in libapps.a.
 APPLIBS  := -ljansson

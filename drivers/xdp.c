@@ -333,12 +333,15 @@ static int look_at_interface(struct xdp *x)
 	return 0;
 }
 
-/* In its driver a veth tells the other end to cut up what it sends; in front of the kernel's stack it does not. */
+/* In its driver a veth has the kernel cut up what the other end sends; in front of the kernel's stack it does not. */
 static void warn_of_generic(const struct xdp *x)
 {
-	driver_warn("%s is taken in XDP's generic mode (in its driver: %s), where frames are lost that its other end leaves to "
-		    "be cut up. There: sudo ip link set NAME gso_max_segs 1. Or make both ends with as many queues.", x->name,
-		    strerror(x->redirect.native_error));
+	int error = x->redirect.native_error;
+	const char *why = error == ENOSPC ? "its other end has more queues to send in than it has to receive in" :
+			  error == ERANGE ? "its MTU is too large for its driver" : strerror(error);
+
+	driver_warn("%s is taken in XDP's generic mode (%s), where frames are lost that its other end leaves to be cut up. "
+		    "There: sudo ip link set dev NAME gso_max_segs 1", x->name, why);
 }
 
 static int xdp_open(struct xdp *x)
