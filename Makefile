@@ -12,7 +12,9 @@ WARNINGS := -Wall -Wextra -Wconversion -Wshadow -Wswitch-enum $(WERROR)
 CFLAGS   := -std=c11 $(OPT) $(WARNINGS) $(EXTRA_CFLAGS)
 # The stack is pure C11. What makes system calls sees the system.
 SYSTEM   := -D_GNU_SOURCE -I. -Istack -Idrivers
-LDLIBS   := -lpcap -lpthread -lm
+# AF_XDP where libxdp is; without it driver_open_xdp says so.
+XDPLIBS  := $(if $(wildcard /usr/include/xdp/xsk.h /usr/local/include/xdp/xsk.h),-lxdp -lbpf)
+LDLIBS   := -lpcap $(XDPLIBS) -lpthread -lm
 # For what is in libapps.a.
 APPLIBS  := -ljansson
 # Asked for when a test is linked, because scripts/deps may only just have installed it.
@@ -109,12 +111,12 @@ sanitized:
 	@$(MAKE) --no-print-directory B=$(SAN) $(SAN_OPT) EXTRA_CFLAGS="$(SAN_FLAG)" all tests-built
 tests-built: $(TESTS:%.c=$(B)/%) $(B)/sim $(VERSUS:tests/%.c=$(B)/%)
 fuzzers:
-	@$(MAKE) --no-print-directory B=$(FZ) CC=$(CLANG) $(SAN_OPT) \
+	@$(MAKE) --no-print-directory B=$(FZ) CC="$(CLANG)" $(SAN_OPT) \
 		EXTRA_CFLAGS="-fsanitize=fuzzer-no-link $(SAN_FLAG)" fuzzers-built
 fuzzers-built: $(FUZZERS:tests/fuzz/%.c=$(B)/fuzzers/%)
 # The second compiler's opinion of everything that ships.
 clang:
-	@$(MAKE) --no-print-directory B=build/clang CC=$(CLANG) all
+	@$(MAKE) --no-print-directory B=build/clang CC="$(CLANG)" all
 
 run:
 	@scripts/deps run

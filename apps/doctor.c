@@ -238,12 +238,24 @@ static void look_at_tap(struct doctor *d)
 	look_at_network(d);
 }
 
+static void look_at_xdp(struct doctor *d)
+{
+	struct driver *driver = driver_open_xdp(d->options.tap);
+	if (!driver)
+		return problem(d, "%s", driver_error());
+	good("%s can be used through AF_XDP.", d->options.tap);
+	driver_close(driver);
+}
+
 static int examine(struct doctor *d)
 {
 	look_at_lab(d);
 	look_at_capture_directory(d);
 	look_at_tools(d);
-	look_at_tap(d);
+	if (d->options.xdp)
+		look_at_xdp(d);
+	else
+		look_at_tap(d);
 	if (d->problems)
 		printf("\n%d problem%s.\n", d->problems, d->problems == 1 ? "" : "s");
 	else

@@ -334,7 +334,7 @@ int lab_main(int argc, char **argv)
 	struct lab l = { .command = NULL };
 	serve_default(&l.serve, "lab");
 	l.serve.alone = true;
-	l.serve.options.always_captures = l.serve.options.stdout_taken = true;
+	l.serve.options.always_captures = l.serve.options.stdout_taken = l.serve.options.tap_only = true;
 	struct args a = {
 		.command = "lab", .synopsis = "[OPTION]... [[--] COMMAND [ARGUMENT]...]", .about = about, .examples = examples,
 		.own = serve_options, .common = &l.serve.options, .ends_at_operand = true, .argc = argc, .argv = argv,

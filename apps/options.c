@@ -7,12 +7,14 @@
 #include "values.h"
 
 enum {
-	OPT_TAP = 256, OPT_ADDR, OPT_GATEWAY, OPT_MAC, OPT_MTU, OPT_UP, OPT_CAPTURE, OPT_SEGMENTS, OPT_ROTATE, OPT_TRACE,
-	OPT_LOSS, OPT_DELAY, OPT_REORDER, OPT_DUPLICATE, OPT_CORRUPT, OPT_RATE, OPT_SEED, OPT_CC, OPT_ECN, OPT_BUSY_POLL, OPT_POLL
+	OPT_TAP = 256, OPT_XDP, OPT_ADDR, OPT_GATEWAY, OPT_MAC, OPT_MTU, OPT_UP, OPT_CAPTURE, OPT_SEGMENTS, OPT_ROTATE, OPT_TRACE,
+	OPT_LOSS, OPT_DELAY, OPT_REORDER, OPT_DUPLICATE, OPT_CORRUPT, OPT_RATE, OPT_SEED, OPT_CC, OPT_ECN, OPT_BUSY_POLL,
+	OPT_POLL
 };
 
 const struct option_line common_options[] = {
 	{ OPT_TAP, "tap", "NAME", "the TAP interface to use, or to make (tap0)" },
+	{ OPT_XDP, "xdp", "NAME", "take all of this interface's frames through AF_XDP instead: a veth's end, or a card" },
 	{ OPT_ADDR, "addr", "ADDR/LEN", "the stack's own address (10.0.0.2/24)" },
 	{ OPT_GATEWAY, "gateway", "ADDR", "where datagrams to other networks go (none)" },
 	{ OPT_MAC, "mac", "MAC", "the stack's link address (made from --addr)" },
@@ -127,6 +129,12 @@ static const char *set_rotate(struct options *o, const char *value)
 
 const char *options_contradiction(const struct options *o)
 {
+	if (o->xdp && o->tap_named)
+		return "--tap and --xdp: the stack has one interface.";
+	if (o->xdp && o->tap_only)
+		return "--xdp: the lab has a network of its own, and in it a TAP.";
+	if (o->xdp && !tapir_addr_is_any(&o->up_addr))
+		return "--up is for a TAP, whose other end is the kernel. With --xdp, give the other end its address there.";
 	if (o->rotate_bytes && (!o->capture || strcmp(o->capture, "-") == 0))
 		return "--capture-rotate goes with --capture FILE.";
 	if (o->capture_segments && !o->capture && !o->always_captures)
@@ -141,7 +149,10 @@ const char *options_set(struct options *o, int id, const char *value)
 	static const char host[] = "a host's address and the length of its network's prefix, such as 10.0.0.2/24";
 	switch (id) {
 	case OPT_TAP:
+	case OPT_XDP:
 		o->tap = value;
+		o->tap_named |= id == OPT_TAP;
+		o->xdp |= id == OPT_XDP;
 		return *value && strlen(value) < IFNAMSIZ && !strpbrk(value, "/ %") ? NULL :
 		       "the name of an interface, 1 to 15 characters, such as tap0";
 	case OPT_ADDR:

@@ -6,7 +6,8 @@
 #include "../drivers/loop.h"
 
 struct options {
-	const char *tap;
+	const char *tap;		/* the interface, whichever driver it is for */
+	bool tap_named, xdp;		/* --tap was given; --xdp was, and it is taken through AF_XDP */
 	struct tapir_addr addr;
 	uint8_t prefix_len;
 	struct tapir_addr gateway;	/* any: none */
@@ -20,7 +21,7 @@ struct options {
 	bool capture_segments;
 	uint64_t rotate_bytes;		/* 0: the capture is one file */
 	uint32_t rotate_files;
-	bool always_captures, stdout_taken;	/* what the subcommand says of itself, before the command line is read */
+	bool always_captures, stdout_taken, tap_only;	/* what the subcommand says of itself, before the command line is read */
 	bool trace;
 	const char *trace_file;		/* NULL: standard error */
 	struct fault_config fault;	/* the seed is in it */

@@ -30,6 +30,7 @@ static const char examples[] =
 	"  tapir serve --up 10.0.0.1/24             as root: makes tap0, the kernel's address is 10.0.0.1\n"
 	"    ping 10.0.0.2;  nc -N 10.0.0.2 7         and this from another terminal\n"
 	"  tapir serve --tap tap0                   a TAP that was made before: ip tuntap add dev tap0 mode tap user $USER\n"
+	"  tapir serve --xdp veth1                  as root: an interface of its own, a veth's end or a network card\n"
 	"  tapir serve --upper 8001 --greet \"Hello, :8002\"\n"
 	"  tapir serve --capture wire.pcapng --trace  writes down, and shows, every frame\n"
 	"  tapir serve --capture - | wireshark -k -i -    shows them as they go\n"

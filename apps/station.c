@@ -68,6 +68,17 @@ static void say_how_to_reach(const struct station *s)
 	fprintf(stderr, "or start again with --up %s/%d, which does it.\n", theirs, o->prefix_len);
 }
 
+/* With --xdp the interface is the stack's, and an address that the kernel has there is cut off. */
+static void say_what_is_cut_off(const struct station *s)
+{
+	const struct options *o = s->options;
+	struct netif n = netif_look(o->tap);
+	char theirs[TAPIR_ADDR_TEXT];
+	if (n.has_addr)
+		complain(s, "note: %s has the kernel's address %s, which receives nothing there while this runs.", o->tap,
+			 tapir_addr_format(&n.addr, theirs));
+}
+
 /* Puts next around *d, unless it could not be made. */
 static bool wrapped(const struct station *s, struct driver **d, struct driver *next)
 {
@@ -141,10 +152,10 @@ static struct driver *wrap(struct station *s, struct driver *d)
 	return wrapped(s, &d, driver_wrap_trace(d, s->trace ? s->trace : stderr)) ? d : NULL;
 }
 
-static struct driver *open_tap(struct station *s)
+static struct driver *open_driver(struct station *s)
 {
 	const struct options *o = s->options;
-	struct driver *d = driver_open_tap(o->tap);
+	struct driver *d = o->xdp ? driver_open_xdp(o->tap) : driver_open_tap(o->tap);
 	if (!d) {
 		complain(s, "%s", driver_error());
 		return NULL;
@@ -223,10 +234,13 @@ bool station_open(struct station *s, const char *command, const struct options *
 	signal(SIGPIPE, SIG_IGN);	/* a closed pipe is an error of write(2), which is looked at */
 	if (!choose_seed(s))
 		return false;
-	struct driver *d = open_tap(s);
+	struct driver *d = open_driver(s);
 	if (!d)
 		return false;
-	say_how_to_reach(s);
+	if (o->xdp)
+		say_what_is_cut_off(s);
+	else
+		say_how_to_reach(s);
 	struct tapir_config config;
 	configure(&config, s);
 	if (tune)

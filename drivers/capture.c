@@ -170,6 +170,11 @@ static int capture_send(struct driver *d, const struct tapir_out *out, usec_t no
 	return result;
 }
 
+static int capture_flush(struct driver *d)
+{
+	return driver_flush(((struct capture *)d)->inner);
+}
+
 /* A frame that waits for its verdict longer than a turn is written at the same time as it would be flushed. */
 static usec_t capture_deadline(struct driver *d)
 {
@@ -208,7 +213,7 @@ static void capture_close(struct driver *d)
 }
 
 static const struct driver_ops capture_ops = {
-	.name = "capture", .recv = capture_recv, .send = capture_send, .deadline = capture_deadline,
+	.name = "capture", .recv = capture_recv, .send = capture_send, .flush = capture_flush, .deadline = capture_deadline,
 	.set_offload = capture_set_offload, .close = capture_close,
 };
 

@@ -21,6 +21,8 @@ struct driver_ops {
 	int (*recv)(struct driver *d, struct tapir_frame *f, usec_t now_us);
 	/* Sends out: 0, TAPIR_EAGAIN (the link is full: try the same frame again when writable) or TAPIR_EIO. */
 	int (*send)(struct driver *d, const struct tapir_out *out, usec_t now_us);
+	/* Tells the link of what send has only gathered, once behind a batch of sends: 0 or TAPIR_EIO. NULL: it gathers nothing. */
+	int (*flush)(struct driver *d);
 	/* When recv or send must be called although fd is not readable (delayed frames); USEC_NEVER. May be NULL. */
 	usec_t (*deadline)(struct driver *d);
 	/* Gives up every offload that keep lacks, from the next frame on; d->caps shrinks to what is left. 0 or TAPIR_EIO.
@@ -34,6 +36,7 @@ static inline int driver_send(struct driver *d, const struct tapir_out *out, use
 {
 	return d->ops->send(d, out, now_us);
 }
+static inline int driver_flush(struct driver *d) { return d->ops->flush ? d->ops->flush(d) : 0; }
 static inline usec_t driver_deadline(struct driver *d) { return d->ops->deadline ? d->ops->deadline(d) : USEC_NEVER; }
 static inline int driver_set_offload(struct driver *d, struct tapir_offload_caps keep)
 {
@@ -52,6 +55,11 @@ struct driver *driver_open_tap(const char *name);
 
 /* Live interface through libpcap, promiscuous; needs CAP_NET_RAW. What this machine itself sends there is not seen. */
 struct driver *driver_open_pcap_live(const char *interface);
+
+/* The interface, a network card's or a veth's end, through AF_XDP sockets on all of its queues: every frame that arrives there
+ * comes here and none to the kernel, until close or the end of the process, however it ends. Needs CAP_NET_ADMIN,
+ * CAP_NET_RAW and CAP_BPF. What is sent while the interface is down waits. That it was deleted is noticed by flush. */
+struct driver *driver_open_xdp(const char *interface);
 
 /* Replays a capture file (pcap or pcapng; Ethernet or raw IP) as what arrives, each frame at its own time relative to the
  * first, which comes at start_us; what the stack sends is written to out_path (pcap; NULL: thrown away).

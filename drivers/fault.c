@@ -266,6 +266,11 @@ static int fault_send(struct driver *d, const struct tapir_out *out, usec_t now_
 	return pump_out(f, now_us);
 }
 
+static int fault_flush(struct driver *d)
+{
+	return driver_flush(((struct fault *)d)->inner);
+}
+
 static usec_t fault_deadline(struct driver *d)
 {
 	const struct fault *f = (const struct fault *)d;
@@ -291,7 +296,8 @@ static void fault_close(struct driver *d)
 }
 
 static const struct driver_ops fault_ops = {
-	.name = "fault", .recv = fault_recv, .send = fault_send, .deadline = fault_deadline, .close = fault_close,
+	.name = "fault", .recv = fault_recv, .send = fault_send, .flush = fault_flush, .deadline = fault_deadline,
+	.close = fault_close,
 };
 
 static struct fault_config with_defaults(const struct fault_config *cfg)

@@ -21,6 +21,14 @@ void driver_frame_copy(const struct tapir_frame *frame, uint8_t *buf);
 /* --- link.c: what the kernel says about an interface --- */
 /* IP MTU, at most 65535; 0: there is no such interface. */
 uint16_t driver_link_mtu(const char *interface);
+/* The queues that frames arrive in; 1 when the kernel does not say. */
+unsigned int driver_link_queues(const char *interface);
+/* The name of the kernel's driver, such as "veth"; false: it has none. */
+bool driver_link_driver(const char *interface, char name[32]);
+
+/* --- partial.c: frames whose sender left the checksum to a network card that is not there --- */
+/* f came as bytes alone: if its checksum is such a one, f->offload says so. */
+void driver_find_partial(struct tapir_frame *f);
 
 /* --- dump.c: a pcap or pcapng file being written --- */
 /* What is to be said about one frame: count texts, each with its NUL; what does not fit is left unsaid. */

@@ -157,8 +157,8 @@ static int send_held(struct loop *l)
 	return result < 0 ? result : 1;
 }
 
-/* Sends up to BATCH frames. How many; or TAPIR_EIO. */
-static int flush(struct loop *l)
+/* Has the driver send up to BATCH frames. How many; or TAPIR_EIO. */
+static int send_batch(struct loop *l)
 {
 	int sent = 0, result = send_held(l);
 	struct tapir_out out;
@@ -177,6 +177,13 @@ static int flush(struct loop *l)
 		sent++;
 	}
 	return sent;
+}
+
+static int flush(struct loop *l)
+{
+	int sent = send_batch(l), result = sent < 0 ? sent : driver_flush(l->driver);
+
+	return result < 0 ? result : sent;
 }
 
 /* Tells those who asked which sockets changed. How many did. */

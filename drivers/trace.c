@@ -109,6 +109,11 @@ static int trace_send(struct driver *d, const struct tapir_out *out, usec_t now_
 	return result;
 }
 
+static int trace_flush(struct driver *d)
+{
+	return driver_flush(((struct trace *)d)->inner);
+}
+
 static usec_t trace_deadline(struct driver *d)
 {
 	return driver_deadline(((struct trace *)d)->inner);
@@ -132,7 +137,7 @@ static void trace_close(struct driver *d)
 }
 
 static const struct driver_ops trace_ops = {
-	.name = "trace", .recv = trace_recv, .send = trace_send, .deadline = trace_deadline,
+	.name = "trace", .recv = trace_recv, .send = trace_send, .flush = trace_flush, .deadline = trace_deadline,
 	.set_offload = trace_set_offload, .close = trace_close,
 };
 

@@ -1,6 +1,7 @@
 /* test_drivers_loop_link.c: the event loop against a driver made for the test, which refuses, fails and counts at will. Its
  * descriptor is an eventfd: writable at all times, as the worst of drivers may be. */
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -15,6 +16,8 @@ static struct fake {
 	int send_error, recv_error;
 	int to_give;			/* frames that recv has */
 	usec_t give_at_us;		/* driver_deadline, for a driver without a descriptor */
+	int flush_error;
+	int told, tellings;		/* frames sent before the last flush that had any; how many of these there were */
 	int sends, recvs, given;
 	uint8_t tail[SENT_MAX];		/* last byte of each frame that was sent */
 	int sent;
@@ -61,6 +64,14 @@ static int fake_send(struct driver *d, const struct tapir_out *out, usec_t now_u
 	return 0;
 }
 
+static int fake_flush(struct driver *d)
+{
+	(void)d;
+	fake.tellings += fake.sent > fake.told;
+	fake.told = fake.sent;
+	return fake.flush_error;
+}
+
 static usec_t fake_deadline(struct driver *d)
 {
 	(void)d;
@@ -74,7 +85,7 @@ static void fake_close(struct driver *d)
 }
 
 static const struct driver_ops fake_ops = {
-	.name = "fake", .recv = fake_recv, .send = fake_send, .deadline = fake_deadline, .close = fake_close,
+	.name = "fake", .recv = fake_recv, .send = fake_send, .flush = fake_flush, .deadline = fake_deadline, .close = fake_close,
 };
 
 static void open_fake(int fd)
@@ -228,6 +239,53 @@ START_TEST(a_driver_that_fails_to_send_ends_the_run)
 }
 END_TEST
 
+START_TEST(frames_are_told_to_the_link_once_for_a_batch)
+{
+	queue_datagrams(0, 20);
+	ck_assert_int_eq(loop_turn(loop, 0), 0);
+	ck_assert_int_eq(fake.sent, 20);
+	ck_assert_int_eq(fake.told, 20);
+	ck_assert_int_eq(fake.tellings, 1);
+}
+END_TEST
+
+START_TEST(frames_are_told_to_the_link_although_the_next_one_is_refused)
+{
+	fake.room = 2;
+	queue_datagrams(0, 4);
+	ck_assert_int_eq(loop_turn(loop, 0), 0);
+	ck_assert_int_eq(fake.told, 2);
+}
+END_TEST
+
+START_TEST(a_link_that_fails_when_it_is_told_ends_the_run)
+{
+	fake.flush_error = TAPIR_EIO;
+	queue_datagrams(0, 1);
+	ck_assert_int_eq(loop_run(loop), TAPIR_EIO);
+}
+END_TEST
+
+START_TEST(wrappers_tell_the_link_behind_them)
+{
+	FILE *nowhere = fopen("/dev/null", "w");
+	struct driver inner = {.ops = &fake_ops, .mtu = 1500, .ip_only = true, .fd = -1};
+	struct driver *d = driver_wrap_fault(&inner, &(struct fault_config){.loss = 0});
+
+	d = driver_wrap_capture(d, &(struct capture_options){.path = "/dev/null"});
+	d = driver_wrap_trace(d, nowhere);
+	ck_assert_ptr_nonnull(d);
+	fake.told = fake.tellings = 0;
+	fake.sent = 3;
+	ck_assert_int_eq(driver_flush(d), 0);
+	ck_assert_int_eq(fake.told, 3);
+	fake.flush_error = TAPIR_EIO;
+	ck_assert_int_eq(driver_flush(d), TAPIR_EIO);
+	driver_close(d);
+	fclose(nowhere);
+}
+END_TEST
+
 START_TEST(a_driver_without_a_descriptor_is_asked_at_its_deadline)
 {
 	usec_t due_us;
@@ -282,6 +340,10 @@ Suite *suite(void)
 	tcase_add_test(c, without_buffers_frames_are_thrown_away_and_afterwards_they_arrive_again);
 	tcase_add_test(c, a_driver_that_fails_to_receive_ends_the_run);
 	tcase_add_test(c, a_driver_that_fails_to_send_ends_the_run);
+	tcase_add_test(c, frames_are_told_to_the_link_once_for_a_batch);
+	tcase_add_test(c, frames_are_told_to_the_link_although_the_next_one_is_refused);
+	tcase_add_test(c, a_link_that_fails_when_it_is_told_ends_the_run);
+	tcase_add_test(c, wrappers_tell_the_link_behind_them);
 	tcase_add_test(c, a_driver_without_a_descriptor_is_asked_at_its_deadline);
 	tcase_add_test(c, what_is_owed_leaves_when_the_loop_is_closed);
 	tcase_add_test(c, an_impossible_configuration_is_refused_with_a_sentence);
