@@ -5,9 +5,9 @@
  *
  * What is waited for lies in an epoll set, but for the driver's descriptor, which poll asks beside it: whoever sends to a
  * descriptor in such a set takes its locks for each frame, even when nobody waits. At full load a turn is one poll, up to
- * BATCH reads and a write for each frame that leaves. Deadlines live in one
- * timerfd that is set to absolute times, and only when it would go off too late: a deadline that moves into the future, as
- * a retransmission timer does with each ACK, costs nothing but one wake-up too many.
+ * LOOP_BATCH reads and a write for each frame that leaves. Deadlines live in one timerfd that is set to absolute times, and
+ * only when it would go off too late: a deadline that moves into the future, as a retransmission timer does with each ACK,
+ * costs nothing but one wake-up too many.
  *
  * Invariants: one frame at most is held back, a copy, when the link is full; until it has left the stack is not asked for
  * another, while frames still come in. Every list of work in a turn has a bound; what is left goes to the next turn. */
@@ -26,15 +26,13 @@
 #include <unistd.h>
 #include "loop_internal.h"
 
-#define BATCH 64			/* frames received in one turn, and sent between two rounds of callbacks */
 #define ROUNDS 8			/* of callbacks and sending in one turn */
 #define EVENTS 64			/* descriptors looked at in one turn */
 #define HELD_RETRY_US (10 * TAPIR_MS)	/* when a driver's descriptor does not tell that there is room again */
 #define STACK_ALIGN 64u
 
-#define TAG_DRIVER UINT64_MAX		/* no watch's tag: fd is never that large */
-#define TAG_TIMER (UINT64_MAX - 1)
-#define TAG_WAKE (UINT64_MAX - 2)
+#define TAG_TIMER (LOOP_TAG_DRIVER - 1)
+#define TAG_WAKE (LOOP_TAG_DRIVER - 2)
 
 static _Thread_local char sentence[512] = "nothing has failed";
 
@@ -121,80 +119,17 @@ void loop_stop(struct loop *l)
 	errno = error;
 }
 
-/* ---- frames out ---- */
-
-/* While a frame is held, the driver's descriptor is in the set after all, edge-triggered and with EPOLLOUT: some descriptors
- * (an eventfd) are writable at all times, and the loop must not spin on them. */
-static void set_holding(struct loop *l, bool holding)
-{
-	struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | (uint32_t)EPOLLET, .data.u64 = TAG_DRIVER};
-
-	l->holding = holding;
-	if (l->driver->fd >= 0)
-		epoll_ctl(l->epoll_fd, holding ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, l->driver->fd, &event);
-}
-
-/* out is only valid until the next call into the stack: what must wait is copied. */
-static void hold(struct loop *l, const struct tapir_out *out)
-{
-	assert(out->len <= sizeof l->held_bytes);
-	tapir_out_copy(out, l->held_bytes, true);
-	driver_flat_out(&l->held, l->held_bytes, out->len, &out->offload);
-	set_holding(l, true);
-}
-
-/* Sends the frame that is held, if there is one. 1: none is any more; 0; or TAPIR_EIO. */
-static int send_held(struct loop *l)
-{
-	int result;
-
-	if (!l->holding)
-		return 1;
-	result = driver_send(l->driver, &l->held, l->now_us);
-	if (result == TAPIR_EAGAIN)
-		return 0;
-	set_holding(l, false);
-	return result < 0 ? result : 1;
-}
-
-/* Has the driver send up to BATCH frames. How many; or TAPIR_EIO. */
-static int send_batch(struct loop *l)
-{
-	int sent = 0, result = send_held(l);
-	struct tapir_out out;
-
-	if (result <= 0)
-		return result;
-	while (sent < BATCH && tapir_output(l->stack, &out)) {
-		result = driver_send(l->driver, &out, l->now_us);
-		if (result == TAPIR_EAGAIN) {
-			hold(l, &out);
-			return sent;
-		}
-		if (result < 0)
-			return result;
-		l->poll.moved += out.len;
-		sent++;
-	}
-	return sent;
-}
-
-static int flush(struct loop *l)
-{
-	int sent = send_batch(l), result = sent < 0 ? sent : driver_flush(l->driver);
-
-	return result < 0 ? result : sent;
-}
+/* ---- callbacks ---- */
 
 /* Tells those who asked which sockets changed. How many did. */
 static int tell_ready(struct loop *l)
 {
-	struct tapir_poll_event events[BATCH];
+	struct tapir_poll_event events[LOOP_BATCH];
 	int n;
 
 	if (l->on_ready == NULL && l->net == NULL)
 		return 0;		/* a program that asks by itself, between turns */
-	n = tapir_poll_events(l->stack, events, BATCH);
+	n = tapir_poll_events(l->stack, events, LOOP_BATCH);
 	for (int i = 0; i < n; i++)
 		if (!(l->net && net_ready(l->net, &events[i])) && l->on_ready)
 			l->on_ready(l->on_ready_ctx, &events[i]);
@@ -206,72 +141,13 @@ int loop_settle(struct loop *l)
 	l->more = true;
 	for (int round = 0; round < ROUNDS && l->more; round++) {
 		int ran = tapir_dispatch(l->stack) + tell_ready(l);
-		int sent = flush(l);
+		int sent = loop_flush(l);
 
 		if (sent < 0)
 			return sent;
-		l->more = ran > 0 || sent == BATCH;
+		l->more = ran > 0 || sent == LOOP_BATCH;
 	}
 	return 0;
-}
-
-/* ---- frames in ---- */
-
-/* The pools are empty: the frame is lost, as on a network card without buffers. Those that wait behind it would be old
- * news by the time there is room. */
-static int throw_away(struct loop *l)
-{
-	struct tapir_frame frame = {.data = l->scratch, .room = sizeof l->scratch};
-
-	return driver_recv(l->driver, &frame, l->now_us);
-}
-
-/* Frames that the stack gets together, so that it may join segments. */
-struct batch { uint32_t count; struct tapir_frame *frames[BATCH]; };
-
-static void hand_over(struct loop *l, struct batch *b)
-{
-	tapir_input_batch(l->stack, b->frames, b->count, NULL);
-	b->count = 0;
-}
-
-static int receive_one(struct loop *l, struct batch *b)
-{
-	struct tapir_frame *frame = tapir_frame_get(l->stack);
-	int result;
-
-	if (frame == NULL && b->count > 0) {
-		hand_over(l, b);
-		frame = tapir_frame_get(l->stack);
-	}
-	if (frame == NULL)
-		return throw_away(l);
-	result = driver_recv(l->driver, frame, l->now_us);
-	if (result == 1) {
-		l->poll.moved += frame->len;
-		b->frames[b->count++] = frame;
-	} else {
-		tapir_frame_put(l->stack, frame);
-	}
-	if (b->count == l->together)
-		hand_over(l, b);
-	return result;
-}
-
-/* Takes what has arrived, up to a batch. 0, or TAPIR_EIO. */
-static int receive(struct loop *l)
-{
-	struct batch b;
-	int result = 1;
-
-	b.count = 0;
-	if (!l->may_recv && driver_deadline(l->driver) > l->now_us)
-		return 0;
-	for (int i = 0; i < BATCH && result == 1; i++)
-		result = receive_one(l, &b);
-	hand_over(l, &b);
-	l->may_recv = result == 1;
-	return result < 0 ? result : 0;
 }
 
 /* Takes the stack to the time of this turn. Frames that have arrived are older than timers that come due now, so they
@@ -283,7 +159,7 @@ static int advance(struct loop *l)
 	int result;
 
 	tapir_tick(l->stack, timers_wait ? due_us - 1 : l->now_us);
-	result = receive(l);
+	result = loop_receive(l);
 	if (timers_wait)
 		tapir_tick(l->stack, l->now_us);
 	return result;
@@ -293,7 +169,7 @@ static int advance(struct loop *l)
 
 static void take_event(struct loop *l, const struct epoll_event *event)
 {
-	if (event->data.u64 == TAG_DRIVER)
+	if (event->data.u64 == LOOP_TAG_DRIVER)
 		l->may_recv = true;
 	else if (event->data.u64 == TAG_TIMER)
 		l->armed_us = USEC_NEVER;
@@ -456,17 +332,6 @@ static bool make_stack(struct loop *l, const struct tapir_config *wanted)
 	return l->stack != NULL;
 }
 
-/* Where the driver joins segments the frames are large, and one goes back to the pool, and to the cache, before the next comes.
- * Nor may a batch take much of a small pool: it would look as if memory were short. */
-static uint32_t frames_together(const struct loop *l)
-{
-	uint32_t some = tapir_get_config(l->stack)->small_frames / 16;
-
-	if (l->driver->caps.tso4)
-		return 1;
-	return some < BATCH ? some : BATCH;
-}
-
 struct loop *loop_open(struct driver *driver, const struct tapir_config *config)
 {
 	struct loop *l = calloc(1, sizeof *l);
@@ -486,7 +351,7 @@ struct loop *loop_open(struct driver *driver, const struct tapir_config *config)
 	pthread_mutex_init(&l->lock, NULL);
 	loop_poll_us(l, LOOP_POLL_US);
 	if (make_stack(l, config) && open_descriptors(l)) {
-		l->together = frames_together(l);
+		loop_frames_begin(l);
 		return l;
 	}
 	free_loop(l);
@@ -498,7 +363,7 @@ static void send_the_rest(struct loop *l)
 {
 	l->now_us = loop_clock_us();
 	tapir_tick(l->stack, l->now_us);
-	while (flush(l) == BATCH)
+	while (loop_flush(l) == LOOP_BATCH)
 		;
 }
 

@@ -1,5 +1,6 @@
-/* loop_internal.h: what a loop is made of, shared by loop.c (the turn), loop_poll.c (its wait), loop_watch.c (descriptors),
- * loop_timer.c (times), loop_thread.c (who may touch the stack) and net.c (blocking calls). Programs include loop.h and net.h. */
+/* loop_internal.h: what a loop is made of, shared by loop.c (the turn), loop_poll.c (its wait), loop_frames.c
+ * (frames in and out), loop_watch.c (descriptors), loop_timer.c (times), loop_thread.c (who may touch the stack) and net.c
+ * (blocking calls). Programs include loop.h and net.h. */
 #ifndef LOOP_INTERNAL_H
 #define LOOP_INTERNAL_H
 
@@ -69,6 +70,15 @@ usec_t loop_due_us(const struct loop *l);
 void loop_arm(struct loop *l, usec_t due_us);
 /* Ends the wait of the turn that is under way; from any thread or signal handler. */
 void loop_wake(struct loop *l);
+
+/* --- loop_frames.c --- */
+#define LOOP_BATCH 64			/* frames received in one turn, and sent between two rounds of callbacks */
+#define LOOP_TAG_DRIVER UINT64_MAX	/* of the driver's descriptor in the epoll set: no watch's tag, fd is never that large */
+void loop_frames_begin(struct loop *l);
+/* Sends what the stack owes, up to a batch. How many frames; or TAPIR_EIO. */
+int loop_flush(struct loop *l);
+/* Takes what has arrived, up to a batch. 0, or TAPIR_EIO. */
+int loop_receive(struct loop *l);
 
 /* --- loop_poll.c --- */
 /* poll(2) without end: one of the descriptors is to end it at due_us. */
