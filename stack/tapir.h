@@ -529,13 +529,15 @@ typedef int64_t tapir_sd;
 
 enum tapir_sock_type { TAPIR_SOCK_STREAM = 1, TAPIR_SOCK_DGRAM = 2 };	/* TCP, UDP */
 
-/* A new socket. TAPIR_ENOMEM. */
+/* A new socket. TAPIR_ENOMEM: config.max_sockets or max_datagram are open. */
 tapir_sd tapir_socket(struct tapir *t, enum tapir_sock_type type);
 
-/* Gives the socket a local address; port 0: an ephemeral one (RFC 6056). TAPIR_EADDRINUSE, EADDRNOTAVAIL, EINVAL. */
+/* Gives the socket a local address; port 0: an ephemeral one (RFC 6056). TAPIR_EADDRINUSE, EADDRNOTAVAIL, EINVAL;
+ * ENOMEM: config.max_bound TCP sockets have one. */
 int tapir_bind(struct tapir *t, tapir_sd sd, const struct tapir_endpoint *local);
 
-/* Passive OPEN (RFC 9293 3.10.1). backlog: connections not yet accepted; at least 1, at most config.backlog. */
+/* Passive OPEN (RFC 9293 3.10.1). backlog: connections not yet accepted; at least 1, at most config.backlog.
+ * Binds if it must. */
 int tapir_listen(struct tapir *t, tapir_sd sd, int backlog);
 
 /* Takes the oldest established connection; peer may be NULL. TAPIR_EAGAIN when there is none. */
@@ -602,7 +604,8 @@ enum tapir_opt {
 					 * MUST-21); default config.retries2 */
 	TAPIR_TCP_CONGESTION,		/* an enum tapir_cc, also while sending; default config.congestion */
 	TAPIR_TCP_DEFER_ACCEPT,		/* listener: seconds to wait for a client's first text before accept() sees it, rounded
-					 * up to timeouts of the SYN-ACK (1, 3, 7, 15 ...); default 0: not at all */
+					 * up to timeouts of the SYN-ACK (1, 3, 7, 15 ...); default 0: not at all. May say
+					 * TAPIR_ENOMEM, as may the next one: see TAPIR_TCP_USER_TIMEOUT */
 	TAPIR_TCP_FASTOPEN,		/* listener: connections that may be open before their handshake has ended (RFC 7413 4);
 					 * default 0: none. Needs config.fastopen's TAPIR_FASTOPEN_SERVER */
 	TAPIR_TCP_FASTOPEN_CONNECT,	/* 1: connect() asks for a Fast Open cookie, and with one returns 0 and leaves the SYN to

@@ -9,7 +9,8 @@
  * - FIN-WAIT-2: config.fin_wait_2_us (RFC 1122 4.2.2.20 (f) has no end);
  * - want of memory: when config.max_conns are open the oldest orphan gives way to the next, though not to a SYN, which anybody
  *   could have sent; when a program's text finds no buffer, the oldest whose peer holds its window below a segment.
- * A peer that still had something to get is told with a RST (RFC 9293 3.6.1).
+ * A peer that still had something to get is told with a RST (RFC 9293 3.6.1). Keep-alives (RFC 9293 3.8.4) end with the program: an
+ * orphan that is idle has its end before it.
  *
  * What a program holds is its own to bound: SO_SNDBUF and SO_RCVBUF for each connection, TCP_USER_TIMEOUT for a peer that does
  * not read, the backlog for those it has not accepted yet.

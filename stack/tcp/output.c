@@ -301,7 +301,7 @@ static void wait_for_window(struct tapir *t, struct tcp_conn *c)
 {
 	bool waiting = c->tx.bytes || (c->fin_queued && !c->fin_acked);
 
-	if (!waiting || c->waits || tcp_syn_unacked(c) || tcp_timer_is_armed(c, TAPIR_TIMER_PACE))
+	if (!waiting || c->no_sender || tcp_syn_unacked(c) || tcp_timer_is_armed(c, TAPIR_TIMER_PACE))
 		return;
 	if (!tcp_timer_is_armed(c, TAPIR_TIMER_RTO) && !tcp_timer_is_armed(c, TAPIR_TIMER_PERSIST))
 		tcp_timer_arm(t, c, TAPIR_TIMER_PERSIST, t->now_us + tcp_override_us(t, c));

@@ -256,6 +256,8 @@ void tcp_sent_new(struct tapir *t, struct tcp_conn *c, seq_t start, seq_t end)
 	r->prev = s->last;
 	*(s->last ? &s->last->next : &s->first) = r;
 	s->last = r;
+	if (c->waits)
+		tcp_waiting_leave(t, c);
 	stamp(t, s, r, tcp_pipe(c) + tcp_sent_len(r));
 	link_by_time(s, r, s->newest);
 }

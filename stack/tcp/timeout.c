@@ -124,6 +124,10 @@ static void persist_fires(struct tapir *t, struct tcp_conn *c)
 	bool orphan = !c->owner && !c->listener;
 	bool silent = t->now_us - c->last_in_us > 2 * t->cfg.rto_max_us;
 
+	if (c->waits) {			/* the last probe has not left for want of a sender (wait.c): no fault of the peer's */
+		tcp_timer_arm(t, c, TAPIR_TIMER_PERSIST, t->now_us + backed_off(t, c, c->rtt.probes));
+		return;
+	}
 	if ((orphan && c->rtt.probes >= t->cfg.orphan_retries) ||
 	    (silent && c->rtt.probes >= c->retries && c->retries < FOR_EVER && !tcp_user_timeout_us(c))) {
 		tcp_reset_conn(t, c, c->snd.max);

@@ -3,11 +3,11 @@
  * ACK makes it look again.
  *
  * Nobody starves: as long as somebody waits, who has nothing under way stands behind, even with a sender that nobody has
- * taken away yet, and who has may not take the last record. Whatever is given back makes the first in the line ready; and when
- * that one has taken it, or does not want it any more, the next. No timer runs meanwhile: the peer of one that waits is no
- * part of this, so that it cannot be found silent (RFC 9293 3.8.6.1).
+ * taken away yet, and who has may not take the last record. Whatever is given back makes the first in the line ready. That one
+ * leaves the line with its first record, or when output.c has found that it may not send after all: then the next is ready. The
+ * wait is ours: its peer is not found silent over it (RFC 9293 3.8.6.1, timeout.c).
  *
- * Invariants: who waits has nothing under way; while anyone waits, either there is no sender or no record to be had, or the
+ * Invariants: who waits has nothing under way. While anyone waits, either there is no sender or no record to be had, or the
  * first in the line is ready. */
 #include "internal.h"
 
@@ -41,7 +41,7 @@ void tcp_waiting_leave(struct tapir *t, struct tcp_conn *c)
 	tcp_waiting_wake(t);
 }
 
-/* Something is under way already. */
+/* For one that has something under way. */
 static bool has_record(const struct tapir *t)
 {
 	const struct tcp_sent *first = t->tcp->senders.free_sent;
@@ -63,8 +63,6 @@ bool tcp_sender_has_room(struct tapir *t, struct tcp_conn *c)
 	c->no_sender = !has_turn(t, c) || !t->tcp->senders.free_sent || !tcp_sender_get(t, c);
 	if (c->no_sender)
 		wait_for_sender(t, c);
-	else
-		tcp_waiting_leave(t, c);
 	return !c->no_sender;
 }
 

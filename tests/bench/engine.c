@@ -310,13 +310,27 @@ static double cost_of_segment(struct crowd *c, double seconds)
 	return (double)(end - start) / ((double)bytes / mss);
 }
 
-static double lent_for_one(uint32_t connections)
+static double more_for_each(const struct tapir_config *few, const struct tapir_config *many, uint32_t n)
+{
+	return (double)(tapir_size(many) - tapir_size(few)) / n;
+}
+
+/* What tapir_size asks for one more: of connections with their sockets, of half-open ones, of those in TIME-WAIT, each with its
+ * share of tables and pools. */
+static void print_lent(uint32_t n)
 {
 	struct tapir_config few, many;
 
 	config_of(B, 0, false, &few);
-	config_of(B, connections, false, &many);
-	return (double)(tapir_size(&many) - tapir_size(&few)) / connections;
+	config_of(B, n, false, &many);
+	printf("lent %.1f ", more_for_each(&few, &many, n));
+	few.max_half_open = few.max_time_wait = 1;
+	many = few;
+	many.max_half_open += n;
+	printf("half_open %.1f ", more_for_each(&few, &many, n));
+	many = few;
+	many.max_time_wait += n;
+	printf("time_wait %.1f ", more_for_each(&few, &many, n));
 }
 
 static int idle(uint32_t connections, double seconds, int rounds)
@@ -334,7 +348,8 @@ static int idle(uint32_t connections, double seconds, int rounds)
 	while (rounds-- > 0) {
 		double few_ns = cost_of_segment(&few, seconds), many_ns = cost_of_segment(&many, seconds);
 
-		printf("lent %.1f resident %.1f few_ns %.2f many_ns %.2f\n", lent_for_one(connections), taken, few_ns, many_ns);
+		print_lent(connections);
+		printf("resident %.1f few_ns %.2f many_ns %.2f\n", taken, few_ns, many_ns);
 	}
 	return 0;
 }

@@ -57,7 +57,9 @@ def goals():
     for what, how in {"plain": "MTU 1500 without TSO", "tso": "with TSO"}.items():
         yield Goal(f"engine alone, segments, {how}", (what, "tapir", "rate"), ("plain", "lwip", "rate"), "/s", ">=", 3.0)
     yield Goal("bytes of an idle connection: memory lent", ("idle", "tapir", "lent"), None, "bytes", "<=", 512)
-    yield Goal("bytes of an idle connection: resident", ("idle", "tapir", "resident"), None, "bytes")
+    yield Goal("bytes of an idle connection: resident", ("idle", "tapir", "resident"), None, "bytes", "<=", 512)
+    yield Goal("bytes of a half-open connection: memory lent", ("idle", "tapir", "half_open"), None, "bytes", "<=", 128)
+    yield Goal("bytes of one in TIME-WAIT: memory lent", ("idle", "tapir", "time_wait"), None, "bytes", "<=", 128)
     yield Goal("a segment beside idle connections, against 10 in all", ("idle", "tapir", "many_ns"), ("idle", "tapir", "few_ns"),
                "ns", "<=", 1.15)
     for peer, wanted in {"tapir": 0.9, "lwip": None, "kernel": None}.items():

@@ -243,6 +243,28 @@ START_TEST(the_peers_probes_are_answered)
 }
 END_TEST
 
+/* Nobody asks for it any more, and it ends by itself: its peer's answers would keep nothing alive. */
+START_TEST(an_orphan_is_not_probed)
+{
+	struct peer p;
+
+	peer_config()->keepalive_idle_us = TAPIR_SEC;
+	peer_config()->fin_wait_2_us = 60 * TAPIR_SEC;
+	p = established(_i);
+	turn(&p, true);
+	user_closes(&p);
+	peer_expects(&p, "F. 1:1(0) ack 1");
+	peer_sends(&p, ". 1:1(0) ack 2");
+	ck_assert_state(&p, TAPIR_TCP_FIN_WAIT_2);
+	peer_advance(&p, 60 * TAPIR_SEC - 1);
+	peer_expects_nothing(&p);
+	ck_assert_state(&p, TAPIR_TCP_FIN_WAIT_2);
+	peer_advance(&p, 1);
+	ck_assert_state(&p, TAPIR_TCP_CLOSED);
+	peer_expects_nothing(&p);
+}
+END_TEST
+
 Suite *suite(void)
 {
 	return peer_suite("RFC 9293 3.8.4 keep-alive", (const TTest *[]){
@@ -259,6 +281,7 @@ Suite *suite(void)
 		what_was_asked_for_before_the_connection_holds_for_it,
 		half_closed_connections_are_probed_too,
 		the_peers_probes_are_answered,
+		an_orphan_is_not_probed,
 		NULL
 	});
 }

@@ -133,6 +133,7 @@ void sim_plan_stack(struct sim_plan *p, struct sim_rng *r, int node, bool harsh)
 	c->dsack = c->seed[1] % 11 != 0;
 	c->gso = c->seed[1] % 3 != 0;
 	c->gro = c->seed[1] % 13 > 4;
+	c->max_sending = c->seed[1] % 13 == 0 ? 1 + (uint32_t)(c->seed[1] >> 32) % 3 : 0;
 	c->max_sockets = 4 * CONNS;
 	c->max_conns = 8 * CONNS;
 	c->arp_entries = 8;
@@ -273,10 +274,10 @@ void sim_plan_make(struct sim_plan *p, uint64_t seed)
 static void print_stack(const struct tapir_config *c, int node)
 {
 	fprintf(stderr, "  stack %d: mtu %u isn %lld rto_min %llu ms delack %llu ms quick %u iw %u sndbuf %u rcvbuf %u "
-		"msl %llu s frames %u %s%s%s%s%s%s%s%s\n", node, c->mtu, (long long)c->isn,
+		"msl %llu s frames %u senders %u %s%s%s%s%s%s%s%s\n", node, c->mtu, (long long)c->isn,
 		(unsigned long long)(c->rto_min_us / TAPIR_MS), (unsigned long long)(c->delack_us / TAPIR_MS), c->quickacks,
 		c->initial_window, c->sndbuf, c->rcvbuf, (unsigned long long)(c->msl_us / TAPIR_SEC), c->small_frames,
-		tapir_cc_name(c->congestion), c->pacing ? " paced" : "", c->tlp ? " tlp" : "", c->timestamps ? " ts" : "",
+		c->max_sending, tapir_cc_name(c->congestion), c->pacing ? " paced" : "", c->tlp ? " tlp" : "", c->timestamps ? " ts" : "",
 		c->sack ? " sack" : "", c->dsack ? " dsack" : "", c->window_scale ? " ws" : "", c->nagle ? " nagle" : "");
 }
 

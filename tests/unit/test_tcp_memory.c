@@ -278,6 +278,54 @@ START_TEST(a_closed_window_keeps_no_sender)
 }
 END_TEST
 
+/* What may leave only when the override timeout says so (RFC 9293 3.8.6.2.1 (4)) takes its turn, finds that out, and lets the
+ * next one have its turn: round and round for ever it must not go. */
+START_TEST(who_has_a_turn_and_may_not_send_gives_it_away)
+{
+	struct peer p[PEERS];
+
+	one_sender(_i, p);
+	for (int i = 0; i < 3; i++)
+		peer_sends(&p[i], ". 1:1(0) ack 1 win 10");
+	for (int i = 0; i < PEERS; i++)
+		user_sends(&p[i], 1000);
+	peer_expects(&p[3], "P. 1:1001(1000) ack 1");
+	peer_expects_nothing(&p[3]);
+	peer_sends(&p[3], ". 1:1(0) ack 1001");
+	for (int i = 0; i < 3; i++) {
+		peer_until_timer(&p[i]);
+		peer_expects(&p[i], ". 1:11(10) ack 1");
+		peer_expects_nothing(&p[i]);
+		peer_sends(&p[i], ". 1:1(0) ack 11");
+		peer_expects(&p[i], "P. 11:1001(990) ack 1");
+		peer_sends(&p[i], ". 1:1(0) ack 1001");
+	}
+}
+END_TEST
+
+/* A window probe that finds no sender counts for nothing. */
+START_TEST(a_probe_that_waits_for_a_sender_is_none_without_an_answer)
+{
+	struct peer p[PEERS];
+
+	peer_config()->retries2 = 100;
+	one_sender(_i, p);
+	ck_assert_error(tapir_setsockopt(p[1].t, p[1].sd, TAPIR_TCP_RETRIES, 2), 0);
+	user_sends(&p[0], 10);
+	peer_expects(&p[0], "P. 1:11(10) ack 1");
+	peer_sends(&p[1], ". 1:1(0) ack 1 win 0");
+	user_sends(&p[1], 10);
+	peer_advance(&p[0], 3600 * TAPIR_SEC);
+	peer_ignores_all(&p[0]);
+	ck_assert_uint_eq(peer_info(&p[1]).probes, 0);
+	ck_assert_state(&p[1], TAPIR_TCP_ESTABLISHED);
+	peer_sends(&p[0], ". 1:1(0) ack 11");
+	peer_sends(&p[1], ". 1:1(0) ack 1 win 1000");
+	peer_expects(&p[1], "P. 1:11(10) ack 1");
+	peer_sends(&p[1], ". 1:1(0) ack 11");
+}
+END_TEST
+
 /* Records: one connection has them all under way; each that it gets back is for who waits. */
 START_TEST(the_last_record_is_for_who_waits)
 {
@@ -327,6 +375,8 @@ Suite *suite(void)
 		who_waits_is_not_given_up,
 		who_leaves_the_line_makes_room_for_the_next,
 		a_closed_window_keeps_no_sender,
+		who_has_a_turn_and_may_not_send_gives_it_away,
+		a_probe_that_waits_for_a_sender_is_none_without_an_answer,
 		the_last_record_is_for_who_waits,
 		NULL
 	});
