@@ -309,6 +309,34 @@ START_TEST(random_use_matches_a_plain_array)
 }
 END_TEST
 
+/* A byte's place is good until the byte is consumed, whatever comes behind it and goes before it. */
+START_TEST(a_place_is_good_until_its_byte_is_consumed)
+{
+	struct rng rng;
+
+	for (uint64_t seed = 0; seed < 20; seed++) {
+		uint32_t at = 0, end = 0, here = 0, got;
+		struct stream_place place = {0};
+		struct span spans[8];
+
+		rng_seed(&rng, seed, 21);
+		while (end + 9000 < sizeof pattern && end - at < 300000) {
+			act(&rng, &at, &end);
+			if (here < at || !place.frame) {
+				here = at + rng_below(&rng, end - at + 1);
+				place = stream_place(&stream, here - at);
+			}
+			ck_assert(place.frame || here == end);
+			for (int i = 0, n = stream_slice_on(&place, rng_below(&rng, 3000), spans, 8, &got); i < n; i++) {
+				ck_assert_mem_eq(spans[i].p, pattern + here, spans[i].n);
+				here += (uint32_t)spans[i].n;
+			}
+		}
+		stream_clear(&stream, &pools);
+	}
+}
+END_TEST
+
 Suite *suite(void)
 {
 	Suite *s = suite_create("base/stream");
@@ -329,6 +357,7 @@ Suite *suite(void)
 	tcase_add_test(c, borrowed_bytes_are_neither_copied_nor_written_and_are_given_back_when_the_last_is_consumed);
 	tcase_add_test(c, join_moves_everything_behind);
 	tcase_add_test(c, random_use_matches_a_plain_array);
+	tcase_add_test(c, a_place_is_good_until_its_byte_is_consumed);
 	suite_add_tcase(s, c);
 	return s;
 }
