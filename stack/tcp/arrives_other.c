@@ -424,12 +424,16 @@ static void take_in_order_text(struct tapir *t, struct tcp_conn *c, struct tcp_a
 
 static void take_later_text(struct tapir *t, struct tcp_conn *c, struct tcp_arrival *a)
 {
+	/* Of segments that were joined, too: without SACK their number is all that the sender learns. */
+	uint32_t n = c->sack_on ? 1 : min_u32(tcp_segments(a), UINT8_MAX);
+
 	if (a->seg.flags & TCP_FIN) {
 		c->have_fin = true;
 		c->rcv.fin = seq_add(a->seg.seq, (uint32_t)a->seg.text.n);
 	}
 	a->verdict = tcp_reass_insert(t, c, a);
-	tcp_owe_dup_ack(t, c, "RFC 5681 4.2: out-of-order text, one duplicate ACK for each");
+	for (; n; n--)
+		tcp_owe_dup_ack(t, c, "RFC 5681 4.2: out-of-order text, one duplicate ACK for each");
 }
 
 /* The program has closed and nobody will read: RFC 9293 3.6.1, RFC 1122 4.2.2.13 (SHLD-3). */

@@ -1,5 +1,5 @@
 /* offload.c: completes the checksum of a frame out when nobody below will (out.h, tapir_out_copy). The only place that
- * does. Never cuts a frame into segments: one larger than the MTU is made only for a driver that cuts it itself.
+ * does. A driver that copies frames anyway does well to say that it can do checksums: the sum is then made in the same pass.
  *
  * A partial checksum field holds the folded sum of the pseudo-header, not complemented, as in a virtio_net_hdr; so the
  * sum from csum_start to the end, field included, is the checksum. */

@@ -19,6 +19,7 @@
 #define SERVICE_PORT 80
 #define UDP_PORT 53
 #define TEXT_BYTES 70000u
+#define BATCH 80
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -34,6 +35,8 @@ struct world {
 	struct peer peers[PEERS];
 	tapir_sd sds[SOCKETS];
 	int sd_count, lent;
+	struct tapir_frame *batch[BATCH];	/* frames that are to arrive together, as many as wanted */
+	uint32_t waiting, wanted;
 	uint8_t frame[66000];
 	uint32_t frame_len;
 };
@@ -85,6 +88,13 @@ static struct tapir_addr some_addr(uint8_t which)
 
 static void check(struct world *w) { tcp_check_all(w->t); }
 
+static void arrive(struct world *w)
+{
+	tapir_input_batch(w->t, w->batch, w->waiting, NULL);
+	w->waiting = 0;
+	check(w);
+}
+
 static void give(struct world *w, const uint8_t *p, uint32_t n, enum tapir_csum csum)
 {
 	struct tapir_frame *f = tapir_frame_get(w->t);
@@ -96,6 +106,10 @@ static void give(struct world *w, const uint8_t *p, uint32_t n, enum tapir_csum 
 	memcpy(f->data, p, n);
 	f->len = n;
 	f->offload.csum = csum;
+	if (w->wanted) {
+		w->batch[w->waiting++] = f;
+		return;
+	}
 	tapir_input(w->t, f);
 	check(w);
 }
@@ -197,16 +211,21 @@ static void see(struct world *w, struct span s)
 		see_tcp(w, &h, payload);
 }
 
-static void drain(struct world *w)
+static void drain_some(struct world *w, int most)
 {
 	struct tapir_out out;
 
-	for (int i = 0; i < EVENTS_MAX && tapir_output(w->t, &out); i++) {
+	for (int i = 0; i < most && tapir_output(w->t, &out); i++) {
 		assert(out.len <= sizeof w->frame);
 		tapir_out_copy(&out, w->frame, false);
 		see(w, (struct span){w->frame, out.len});
 		check(w);
 	}
+}
+
+static void drain(struct world *w)
+{
+	drain_some(w, EVENTS_MAX);
 	while (tapir_dispatch(w->t))
 		check(w);
 }
@@ -256,6 +275,31 @@ static void op_segment(struct world *w)
 	seg.opt.ts_val = p->ts + (how & 32 ? take8(&w->in) : 0);
 	seg.opt.ts_ecr = p->ts;
 	segment(w, p, &seg, span_of(options, n), how & 64 ? take16(&w->in) % 1461 : how >> 7);
+}
+
+/* Segments of one connection that continue each other, but for one; maybe others between them. */
+static void op_run(struct world *w)
+{
+	const struct peer *p = &w->peers[take8(&w->in) % PEERS], *other = &w->peers[take8(&w->in) % PEERS];
+	uint8_t how = take8(&w->in), odd = take8(&w->in);
+	uint32_t n = 1 + take16(&w->in) % 1400, count = 2 + how % 40;
+	struct tcp_seg seg = {.seq = p->next, .ack = p->seen, .wnd = 50000};
+
+	seg.opt.has_ts = how & 64;
+	seg.opt.ts_val = seg.opt.ts_ecr = p->ts;
+	w->wanted = BATCH;
+	for (uint32_t i = 0; i < count; i++, seg.seq = seq_add(seg.seq, n)) {
+		struct tcp_seg one = seg, between = {.seq = other->next, .ack = other->seen, .wnd = 9, .flags = TCP_ACK};
+
+		one.flags = i == odd % 64 ? take_flags(&w->in) : TCP_ACK;
+		if (i == odd % 64u && odd & 64)
+			one.seq = seq_add(one.seq, take8(&w->in));
+		segment(w, p, &one, span_of(NULL, 0), i == odd % 64u && odd & 128 ? take8(&w->in) : n);
+		if (how & 128)
+			segment(w, other, &between, span_of(NULL, 0), n);
+	}
+	w->wanted = 0;
+	arrive(w);
 }
 
 static void op_raw_tcp(struct world *w)
@@ -342,6 +386,9 @@ static void op_time(struct world *w)
 }
 
 static void op_output(struct world *w) { drain(w); }
+
+/* A burst stays in its midst. */
+static void op_some_output(struct world *w) { drain_some(w, take8(&w->in) % 4); }
 
 /* --- what programs call --- */
 
@@ -494,6 +541,8 @@ static void configure(struct world *w, struct tapir_config *c)
 	c->quickacks = how & 64 ? 0 : 16;
 	c->delack_us = how & 128 ? 0 : 40 * TAPIR_MS;
 	c->mtu = more & 8 ? 576 : 1500;
+	c->gso = !(more & 16);
+	c->gro = !(more & 32);
 }
 
 /* The far end's half of a handshake: an active open to port 7 or 80, or the answer to our connect. */
@@ -578,7 +627,7 @@ static void end(struct world *w)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static void (*const ops[])(struct world *) = {
-		op_segment, op_segment, op_segment, op_call, op_call, op_time, op_output, op_output,
+		op_segment, op_segment, op_run, op_call, op_call, op_time, op_output, op_some_output,
 		op_raw_tcp, op_udp, op_icmp, op_fragment, op_arp, op_raw_frame,
 	};
 	static struct world w;

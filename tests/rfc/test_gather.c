@@ -290,15 +290,12 @@ START_TEST(a_rst_comes_after_the_run_before_it)
 }
 END_TEST
 
-/* A run beyond a hole is kept whole, and acknowledged once, as one segment of its length would be. */
+/* RFC 5681 4.2: one duplicate ACK for each: the sender counts them. */
 START_TEST(a_run_may_be_out_of_order)
 {
-	struct peer p;
+	struct peer p = established(_i);
 	struct peer_batch b = {.n = 0};
 
-	peer_config()->sack = true;
-	p = closed(_i);
-	p = established(_i);
 	look(&p);
 	add_segments(&b, &p, 1, 3);
 	add_segments(&b, &p, 0, 1);
@@ -307,6 +304,28 @@ START_TEST(a_run_may_be_out_of_order)
 	ck_verdicts(&b, 4, ACCEPT);
 	user_reads(&p, 4 * MSS);
 	peer_ignores_all(&p);
+	add_segments(&b, &p, 5, 5);
+	peer_batch_arrives(&b, &p);
+	for (int i = 0; i < 5; i++)
+		peer_expects(&p, ". 1:1(0) ack %u", AT(4));
+	peer_expects_nothing(&p);
+}
+END_TEST
+
+/* With SACK the blocks say what has come: one ACK is enough (RFC 6675 4 counts bytes). */
+START_TEST(a_run_out_of_order_is_sacked_once)
+{
+	struct peer p;
+	struct peer_batch b = {.n = 0};
+
+	peer_config()->sack = true;
+	p = syn_sent(_i);
+	peer_sends(&p, "S. 0:0(0) ack 1 <mss 1460,sackOK>");
+	peer_expects(&p, ". 1:1(0) ack 1");
+	add_segments(&b, &p, 1, 5);
+	peer_batch_arrives(&b, &p);
+	peer_expects(&p, ". 1:1(0) ack 1 <sack %u:%u>", AT(1), AT(6));
+	peer_expects_nothing(&p);
 }
 END_TEST
 
@@ -369,6 +388,6 @@ Suite *suite(void)
 		segments_that_continue_each_other_arrive_as_one, a_short_segment_is_the_last_of_its_run,
 		a_pushed_segment_is_the_last_of_its_run, what_came_one_after_the_other_is_not_joined_when_config_says_no,
 		a_run_ends_where_an_ip_datagram_does, nothing_is_joined_over_a_difference, two_connections_may_be_mixed, a_wrong_first_one_is_refused_alone,
-		a_fin_comes_after_the_run_before_it, a_rst_comes_after_the_run_before_it, a_run_may_be_out_of_order,
+		a_fin_comes_after_the_run_before_it, a_rst_comes_after_the_run_before_it, a_run_may_be_out_of_order, a_run_out_of_order_is_sacked_once,
 		without_large_frames_nothing_is_joined_and_nothing_is_lost, two_full_segments_are_acknowledged_at_once, NULL});
 }

@@ -329,6 +329,34 @@ START_TEST(random_use_matches_a_plain_array)
 }
 END_TEST
 
+/* A byte's place is good until the byte is consumed, whatever comes behind it and goes before it. */
+START_TEST(a_place_is_good_until_its_byte_is_consumed)
+{
+	struct rng rng;
+
+	for (uint64_t seed = 0; seed < 20; seed++) {
+		uint32_t at = 0, end = 0, here = 0, got;
+		struct stream_place place = {0};
+		struct span spans[8];
+
+		rng_seed(&rng, seed, 21);
+		while (end + 9000 < sizeof pattern && end - at < 300000) {
+			act(&rng, &at, &end);
+			if (here < at || !place.frame) {
+				here = at + rng_below(&rng, end - at + 1);
+				place = stream_place(&stream, here - at);
+			}
+			ck_assert(place.frame || here == end);
+			for (int i = 0, n = stream_slice_on(&place, rng_below(&rng, 3000), spans, 8, &got); i < n; i++) {
+				ck_assert_mem_eq(spans[i].p, pattern + here, spans[i].n);
+				here += (uint32_t)spans[i].n;
+			}
+		}
+		stream_clear(&stream, &pools);
+	}
+}
+END_TEST
+
 Suite *suite(void)
 {
 	Suite *s = suite_create("base/stream");
@@ -350,6 +378,7 @@ Suite *suite(void)
 	tcase_add_test(c, join_moves_everything_behind);
 	tcase_add_test(c, move_takes_whole_frames_as_they_are_and_a_part_of_the_first_as_a_copy);
 	tcase_add_test(c, random_use_matches_a_plain_array);
+	tcase_add_test(c, a_place_is_good_until_its_byte_is_consumed);
 	suite_add_tcase(s, c);
 	return s;
 }

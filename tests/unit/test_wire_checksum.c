@@ -86,6 +86,24 @@ START_TEST(a_datagram_in_pieces_sums_as_the_whole_even_at_odd_borders)
 }
 END_TEST
 
+START_TEST(summing_while_copying_gives_the_same_sum_and_a_copy)
+{
+	uint8_t bytes[400], copy[400 + 2];
+	struct rng rng;
+
+	rng_seed(&rng, 1071, 5);
+	for (size_t n = 0; n <= sizeof bytes; n++) {
+		fill_random(&rng, bytes, sizeof bytes);
+		memset(copy, 0xee, sizeof copy);
+		ck_assert_uint_eq(checksum_fold(checksum_copy(7, copy + 1, span_of(bytes, n))),
+				  checksum_fold(checksum_add(7, span_of(bytes, n))));
+		ck_assert_mem_eq(copy + 1, bytes, n);
+		ck_assert_uint_eq(copy[0], 0xee);
+		ck_assert_uint_eq(copy[n + 1], 0xee);
+	}
+}
+END_TEST
+
 START_TEST(a_message_with_its_checksum_is_ok_and_any_flipped_bit_is_not)
 {
 	static const uint8_t header[] = {0x45, 0x00, 0x00, 0x73, 0x00, 0x00, 0x40, 0x00, 0x40, 0x11,
@@ -250,6 +268,7 @@ Suite *suite(void)
 	tcase_add_test(c, every_length_and_alignment_sums_as_the_plain_way_does);
 	tcase_add_test(c, a_datagram_of_all_ones_does_not_overflow);
 	tcase_add_test(c, a_datagram_in_pieces_sums_as_the_whole_even_at_odd_borders);
+	tcase_add_test(c, summing_while_copying_gives_the_same_sum_and_a_copy);
 	tcase_add_test(c, a_message_with_its_checksum_is_ok_and_any_flipped_bit_is_not);
 	tcase_add_test(c, the_ipv4_pseudo_header_is_that_of_rfc_9293_3_1);
 	tcase_add_test(c, the_ipv6_pseudo_header_is_that_of_rfc_8200_8_1);
