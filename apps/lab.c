@@ -28,8 +28,8 @@
 
 static const char about[] =
 	"Opens a private network: the kernel is 10.0.0.1 on tap0, the stack is 10.0.0.2 at its other end and serves echo 7,\n"
-	"discard 9, daytime 13 and chargen 19, and every frame is captured. Then you are in a shell there, or COMMAND runs\n"
-	"there, and the exit code is its own. Nothing of it is seen outside, and all of it is gone at the end, but for the\n"
+	"discard 9, daytime 13, chargen 19, iperf3 5201, and every frame is captured. Then you are in a shell there, or COMMAND\n"
+	"runs there, and the exit code is its own. Nothing of it is seen outside, and all of it is gone at the end, but for the\n"
 	"capture, whose name is in $TAPIR_CAPTURE; the stack's address is in $TAPIR_ADDR. Root is not needed where users may\n"
 	"have namespaces (tapir doctor says whether). tapir stat, there and outside, shows what the stack is doing.\n";
 
@@ -147,12 +147,13 @@ static void say_hello(const struct lab *l)
 	printf("A network of its own: the kernel is %s on %s, the stack is %s at the other end. Try:\n"
 	       "  ping %s\n"
 	       "  nc -N %s 7                 echo; 9 discard, 13 daytime, 19 chargen%s%s\n"
+	       "  iperf3 -c %s\n"
 	       "  tcpdump -n -i %s\n"
 	       "  tapir stat --watch             the stack's connections; also from outside\n"
 	       "  tapir ladder $TAPIR_CAPTURE\n"
 	       "  exit                           and everything is gone but the capture, %s\n",
 	       theirs, o->tap, ours, ours, ours, l->serve.services.upper_port ? ", upper" : "",
-	       l->serve.services.greet_port ? ", greet" : "", o->tap, l->capture);
+	       l->serve.services.greet_port ? ", greet" : "", ours, o->tap, l->capture);
 }
 
 /* `tapir` is found in the lab as it was found outside. */

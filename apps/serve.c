@@ -24,6 +24,7 @@ static const char about[] =
 	"  discard 9    throws away what it gets (RFC 863)\n"
 	"  daytime 13   says what time it is (RFC 867)\n"
 	"  chargen 19   sends text without end (RFC 864)\n"
+	"  iperf3 5201  is measured by iperf3 -c, one client at a time\n"
 	"and answers ping. A message that --greet answers is a line over TCP, a datagram over UDP.\n";
 
 static const char examples[] =
@@ -39,7 +40,7 @@ static const char examples[] =
 
 void serve_default(struct serve *s, const char *command)
 {
-	*s = (struct serve){ .command = command, .services.wall_clock = time };
+	*s = (struct serve){ .command = command, .services = { .wall_clock = time, .iperf3.port = IPERF3_PORT } };
 	options_default(&s->options);
 }
 
@@ -90,8 +91,15 @@ static void on_ready(void *ctx, const struct tapir_poll_event *event)
 	services_ready(((struct station *)ctx)->stack, event);
 }
 
+static bool at(void *loop, usec_t at_us, void (*cb)(void *ctx), void *ctx)
+{
+	return loop_at(loop, at_us, cb, ctx);
+}
+
 static bool start(struct serve *s, struct station *station, struct services *services)
 {
+	s->services.iperf3.at = at;
+	s->services.iperf3.timers = station->loop;
 	int error = services_start(services, station->stack, &s->services);
 	if (error == TAPIR_EADDRINUSE)
 		fprintf(stderr, "tapir %s: two services cannot share port %u: choose another for --upper or --greet.\n",
@@ -124,12 +132,15 @@ int serve_run(struct serve *s, void (*ready)(const struct serve *s, void *ctx), 
 	struct services *services = aligned_alloc(CHARGEN_ALIGN, sizeof *services);
 	struct station station;
 	int code = 1;
-	if (!services)
+	if (!services) {
 		fprintf(stderr, "tapir %s: out of memory.\n", s->command);
-	else if (station_open(&station, s->command, &s->options, s->alone ? tune_alone : tune))
+		return 1;
+	}
+	services->iperf3 = NULL;
+	if (station_open(&station, s->command, &s->options, s->alone ? tune_alone : tune))
 		code = run(s, &station, services, ready, ctx);
-	if (services)
-		station_close(&station);
+	station_close(&station);
+	services_free(services);
 	free(services);			/* after the stack, to which its text is lent */
 	return code;
 }
@@ -138,7 +149,7 @@ static void say_ready(const struct serve *s, void *ctx)
 {
 	char text[TAPIR_ADDR_TEXT];
 	(void)ctx;
-	printf("tapir serve: %s answers on %s: ping, echo 7, discard 9, daytime 13, chargen 19",
+	printf("tapir serve: %s answers on %s: ping, echo 7, discard 9, daytime 13, chargen 19, iperf3 5201",
 	       tapir_addr_format(&s->options.addr, text), s->options.tap);
 	if (s->services.upper_port)
 		printf(", upper %u", s->services.upper_port);

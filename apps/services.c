@@ -326,6 +326,18 @@ static int add(struct services *all, struct tapir *t, const struct service_kind 
 	return udp < 0 ? (int)udp : 0;
 }
 
+static int add_iperf3(struct services *s, struct tapir *t)
+{
+	struct iperf3_config *config = &s->config.iperf3;
+	if (!config->port)
+		return 0;
+	config->text = (struct span){ s->chargen, CHARGEN_BYTES };
+	int error = iperf3_start(&s->iperf3, t, config);
+	if (error)
+		s->failed_port = config->port;
+	return error;
+}
+
 int services_start(struct services *s, struct tapir *t, const struct services_config *config)
 {
 	const struct { const struct service_kind *kind; uint16_t port; } wanted[SERVICES_MAX] = {
@@ -338,7 +350,12 @@ int services_start(struct services *s, struct tapir *t, const struct services_co
 	for (int i = 0; i < SERVICES_MAX && !error; i++)
 		if (wanted[i].port)
 			error = add(s, t, wanted[i].kind, wanted[i].port);
-	return error;
+	return error ? error : add_iperf3(s, t);
+}
+
+void services_free(struct services *s)
+{
+	iperf3_free(s->iperf3);
 }
 
 static void accept_all(struct tapir *t, struct service *s)

@@ -11,7 +11,7 @@ NAMES = {"kernel": "kernel over veth", "ceiling": "ceiling program", "lwip": "lw
          "xdp": "tapir through AF_XDP"}
 QUANTITIES = {"in": ("gbps", "cpu"), "out": ("gbps", "cpu"), "echo": ("gbps", "cpu"), "rr": ("p50", "p99"),
               "udprr": ("p50", "p99"), "crr": ("rate",), "udp": ("rate",), "plain": ("rate",),
-              "tso": ("rate",), "iperf3": ("gbps",),
+              "tso": ("rate",), "iperf3": ("gbps",), "iperf3 -R": ("gbps",),
               "flood": ("served", "syns")}
 
 
@@ -66,6 +66,8 @@ def goals():
         title = "clients served in a SYN flood" + ("" if peer == "tapir" else f": {NAMES[peer]}")
         yield Goal(title, ("flood", peer, "served"), None, "of them", ">=" if wanted else "", wanted)
         yield Goal("  SYNs sent meanwhile", ("flood", peer, "syns"), None, "/s")
+    for what, title in {"iperf3": "iperf3 > stack", "iperf3 -R": "iperf3 -R, stack > client"}.items():
+        yield Goal(title, (what, "tapir", "gbps"), (what, "kernel", "gbps"), "Gbit/s")
     yield Goal("this client over veth", ("in", "kernel", "gbps"), ("iperf3", "kernel", "gbps"), "Gbit/s")
 
 
@@ -98,7 +100,7 @@ class Row:
         if not self.goal.other:
             return ""
         what, peer, _ = self.goal.other
-        return "iperf3" if what == "iperf3" else "few connections" if what == "idle" else NAMES[peer]
+        return "iperf3" if self.goal.mine[0] == "in" and what == "iperf3" else "few connections" if what == "idle" else NAMES[peer]
 
 
 def rows_of(values):
