@@ -164,9 +164,8 @@ static void take_acks(struct conn *c, const struct trace_tcp *s, int from, usec_
 		bool below = (int32_t)(s->ack - s->sack[i].end) >= 0;
 		bool inside = s->sack_count > 1 && (int32_t)(s->sack[0].start - s->sack[1].start) >= 0 &&
 			      (int32_t)(s->sack[1].end - s->sack[0].end) >= 0;
-		size_t saved = flight_sacked(f, s->sack[i].start, s->sack[i].end, i == 0 && (below || inside));
-		if (saved != FLIGHT_NONE && c->segments[saved].fate == LADDER_SEEMS_LOST)
-			c->segments[saved].fate = LADDER_ARRIVED;
+		flight_sacked(f, &(struct flight_block){
+			.start = s->sack[i].start, .end = s->sack[i].end, .twice = i == 0 && (below || inside), .at_us = at_us });
 	}
 	if (s->has_ack)
 		flight_acked(f, s->ack, at_us);
@@ -283,11 +282,22 @@ static bool take_rung(const struct ladder *l, struct conn *c, struct inferred *n
 	return true;
 }
 
+static void acquit(struct conn *c, struct flight *f)
+{
+	flight_finish(f);
+	for (size_t i = 0; i < f->suspect_count; i++) {
+		struct segment *s = &c->segments[f->suspects[i].id];
+		if (s->fate == LADDER_SEEMS_LOST && f->suspects[i].arrived)
+			s->fate = LADDER_ARRIVED;
+	}
+}
+
 static bool finish_conn(const struct ladder *l, struct conn *c)
 {
 	struct inferred now = c->inferred;
 	for (int i = 0; i < 2; i++) {
 		now.side[i] = (struct inferred_side){ .who = c->drawn.who[i], .state = c->drawn.first[i] };
+		acquit(c, &c->flight[i]);
 		/* An answer goes to the other side and comes back: twice the way. */
 		c->drawn.delay_us[!i] = c->flight[i].rtt_us == USEC_NEVER ? 0 : c->flight[i].rtt_us / 2;
 		flight_free(&c->flight[i]);

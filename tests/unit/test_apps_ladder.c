@@ -163,6 +163,23 @@ START_TEST(a_d_sack_shows_that_nothing_was_lost)
 }
 END_TEST
 
+/* As RFC 3522 has it, but by the time: 20 ms is the way there and back. */
+START_TEST(an_answer_that_comes_too_soon_is_for_the_first_copy)
+{
+	handshake();
+	sends(1030000, 0, ". 1:101(100) ack 1 win 1000");
+	sends(1045000, 0, ". 1:101(100) ack 1 win 1000");
+	sends(1050000, 1, ". 1:1(0) ack 101 win 2000");
+	sends(1060000, 0, ". 101:201(100) ack 1 win 1000");
+	sends(1075000, 0, ". 101:201(100) ack 1 win 1000");
+	sends(1095000, 1, ". 1:1(0) ack 201 win 2000");
+	const struct ladder_conn *c = finished();
+	assert_fate(&c->rungs[3], LADDER_NEW, LADDER_ARRIVED);
+	assert_fate(&c->rungs[4], LADDER_AGAIN, LADDER_ARRIVED);
+	assert_fate(&c->rungs[6], LADDER_NEW, LADDER_SEEMS_LOST);
+}
+END_TEST
+
 START_TEST(octets_that_fill_a_gap_come_out_of_order)
 {
 	handshake();
@@ -210,8 +227,8 @@ START_TEST(what_changes_no_state_is_counted)
 	handshake();
 	sends(1030000, 0, ". 1:101(100) ack 1 win 1000");
 	sends(1050000, 0, ". 1:101(100) ack 1 win 1000");
-	sends(1060000, 1, ". 1:8(7) ack 101 win 2000");
-	sends(1070000, 1, "F. 8:8(0) ack 101 win 2000");
+	sends(1070000, 1, ". 1:8(7) ack 101 win 2000");
+	sends(1080000, 1, "F. 8:8(0) ack 101 win 2000");
 	const struct ladder_conn *c = finished();
 	ck_assert_uint_eq(c->count, 5);
 	const struct ladder_rung *r = &c->rungs[3];
@@ -222,7 +239,7 @@ START_TEST(what_changes_no_state_is_counted)
 	ck_assert_uint_eq(r->bytes[0], 200);
 	ck_assert_uint_eq(r->bytes[1], 7);
 	ck_assert_uint_eq(r->at_us, 30000);
-	ck_assert_uint_eq(r->end_us, 60000);
+	ck_assert_uint_eq(r->end_us, 70000);
 }
 END_TEST
 
@@ -496,6 +513,7 @@ static TCase *fates(void)
 	tcase_add_test(c, of_three_copies_the_first_two_were_lost);
 	tcase_add_test(c, a_segment_that_was_sacked_was_not_lost);
 	tcase_add_test(c, a_d_sack_shows_that_nothing_was_lost);
+	tcase_add_test(c, an_answer_that_comes_too_soon_is_for_the_first_copy);
 	tcase_add_test(c, octets_that_fill_a_gap_come_out_of_order);
 	tcase_add_test(c, who_captured_it_may_know_that_it_was_lost);
 	tcase_add_test(c, more_than_can_be_remembered_in_flight_is_not_told_lost);
