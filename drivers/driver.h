@@ -159,13 +159,7 @@ size_t trace_event_format(char *text, size_t size, const struct tapir_event *eve
 size_t trace_fault_format(char *text, size_t size, const struct fault_note *note);
 
 /* A TCP segment as the trace and the ladder need it. len is SEG.LEN: text, and one each for SYN and FIN. */
-struct trace_tcp {
-	struct tapir_endpoint src, dst;
-	uint32_t seq, ack, len;
-	bool syn, fin, rst, has_ack;
-	uint8_t sack_count;
-	struct { uint32_t start, end; } sack[4];	/* end is one past the last octet (RFC 2018) */
-};
+struct trace_tcp { struct tapir_endpoint src, dst; uint32_t seq, ack, len; bool syn, fin, rst, has_ack; };
 /* True when frame holds a TCP header, whose numbers are then in *tcp. */
 bool trace_find_tcp(struct span frame, bool ip_only, struct trace_tcp *tcp);
 

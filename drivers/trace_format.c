@@ -363,11 +363,7 @@ bool trace_find_tcp(struct span frame, bool ip_only, struct trace_tcp *tcp)
 	*tcp = (struct trace_tcp){
 		.src = {ip.src, seg.src_port}, .dst = {ip.dst, seg.dst_port}, .seq = seg.seq.n, .ack = seg.ack.n,
 		.len = seg.len, .syn = seg.flags & TCP_SYN, .fin = seg.flags & TCP_FIN, .rst = seg.flags & TCP_RST,
-		.has_ack = seg.flags & TCP_ACK, .sack_count = seg.opt.sack_count,
+		.has_ack = seg.flags & TCP_ACK,
 	};
-	for (size_t i = 0; i < seg.opt.sack_count; i++) {
-		tcp->sack[i].start = seg.opt.sack[i].start.n;
-		tcp->sack[i].end = seg.opt.sack[i].end.n;
-	}
 	return true;
 }
