@@ -12,6 +12,7 @@ static const char *const texts[WHY_TEXTS] = {
 	[WHY_SENT_SYN] = "sends SYN: %s",
 	[WHY_SENT_SYN_ACK] = "sends SYN,ACK: %s",
 	[WHY_SENT_TEXT] = "sends text %u-%u (%u bytes): %s",
+	[WHY_SENT_TEXT_FIN] = "sends text %u-%u (%u bytes) and FIN: %s",
 	[WHY_SENT_FIN] = "sends FIN %u: %s",
 	[WHY_SENT_RST] = "sends RST: %s",
 	[WHY_SENT_ACK] = "sends ACK %u: %s",
@@ -19,7 +20,7 @@ static const char *const texts[WHY_TEXTS] = {
 	/* what arrived and was taken: octets, RCV.NXT behind them */
 	[WHY_TAKES_TEXT] = "takes text %u-%u; RCV.NXT is %u now",
 	[WHY_TAKES_FIN] = "takes the FIN %u; the peer will send nothing more",
-	[WHY_TAKES_ACK] = "ACK %u is new: SND.UNA was %u, so %u bytes have arrived",
+	[WHY_TAKES_ACK] = "ACK %u is new: SND.UNA was %u; newly acknowledged: %u",
 	[WHY_TAKES_DUP_ACK] = "ACK %u says nothing new: SND.UNA is %u, and %u bytes are out",
 	[WHY_TAKES_OTHER] = "accepted",
 	[WHY_KEEPS] = "kept for later: text %u-%u lies beyond RCV.NXT %u (a hole of %u bytes)",
@@ -68,9 +69,9 @@ static const char *const texts[WHY_TEXTS] = {
 	[WHY_LINE_TOO_LONG] = "this frame is lost: longer than the line's MTU of %s",
 	[WHY_LINE_FULL] = "this frame is lost: the queue is full",
 	[WHY_LINE_DISCARDED] = "the line damages this frame, and it is thrown away",
-	[WHY_LINE_DAMAGED] = "the line damages this frame: %s",
+	[WHY_LINE_DAMAGED] = "the line damages this frame: bit %u of byte %u is flipped",
 	[WHY_LINE_TWICE] = "the line delivers this frame twice",
-	[WHY_LINE_OVERTAKEN] = "the line lets others overtake this frame: %s",
+	[WHY_LINE_OVERTAKEN] = "the line holds this frame so that %u later ones may overtake it",
 	[WHY_LINE_DELAYED] = "the line takes %s for this frame",
 	[WHY_LINE_ON_ITS_WAY] = "the line keeps a frame from arriving: %s",
 	[WHY_BEFORE] = "%s (%s before this frame)",
@@ -109,9 +110,6 @@ static const char *const texts[WHY_TEXTS] = {
 	[WHY_DIFF_NO_ACK_BIT] = "the host sent a segment without ACK after the handshake; tapir sets it on every segment",
 	[WHY_DIFF_NO_TIMESTAMP] =
 		"the host sent a segment without the timestamp that was agreed on; tapir would have put one there",
-	[WHY_DIFF_LARGER_THAN_MSS] =
-		"the host sent a segment with %u bytes, but the peer's MSS is %u; tapir would have sent less at a time",
-	[WHY_DIFF_SYN_AGAIN] = "the host sent a SYN in the middle of the connection; tapir never does",
 
 	/* --- what cannot be judged --- */
 	[WHY_JUDGE_LATE] = "the connection began before the capture",
@@ -126,6 +124,7 @@ static const char *const texts[WHY_TEXTS] = {
 	[WHY_JUDGE_NO_MEMORY] = "there was not enough memory for the connection",
 	[WHY_JUDGE_OTHER_HOST] = "neither end is the host that --as names",
 	[WHY_JUDGE_CUT] = "frames that were cut in the middle of their headers",
+	[WHY_JUDGE_FAST_OPEN] = "text on the SYN was taken, by TCP Fast Open",
 
 	/* --- summary: numbers as texts, because they may be large --- */
 	[WHY_SUM_CONNECTION] = "%s > %s: tapir in the place of %s",
