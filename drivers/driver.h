@@ -163,4 +163,19 @@ struct trace_tcp { struct tapir_endpoint src, dst; uint32_t seq, ack, len; bool 
 /* True when frame holds a TCP header, whose numbers are then in *tcp. */
 bool trace_find_tcp(struct span frame, bool ip_only, struct trace_tcp *tcp);
 
+/* And all that a reader of captures compares. wnd is the raw field; text lies in the frame. */
+struct trace_segment {
+	struct trace_tcp tcp;
+	uint32_t wnd;
+	struct span text;
+	uint16_t mss;			/* 0: no such option; so with the others */
+	uint8_t wscale;
+	bool has_wscale, sack_permitted, has_ts, ece, cwr;
+	uint32_t ts_val, ts_ecr;
+	uint8_t sack_count;
+	struct { uint32_t start, end; } sack[4];
+	enum trace_sum { TRACE_SUM_GOOD, TRACE_SUM_LEFT, TRACE_SUM_BAD } sum;	/* LEFT: to a card to complete */
+};
+bool trace_find_segment(struct span frame, bool ip_only, struct trace_segment *segment);
+
 #endif
