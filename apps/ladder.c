@@ -1,14 +1,15 @@
 /* ladder.c: `tapir ladder`: reads a capture file (ladder_model.c) and draws what it has found: ladder_text.c, ladder_mermaid.c,
  * ladder_svg.c. */
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "args.h"
 #include "commands.h"
 #include "ladder.h"
 #include "values.h"
-
-#define FRAME_BYTES (65536u + 256u)
+#include "../drivers/reading.h"
+#include "../drivers/trace_told.h"
 
 enum { OPT_MERMAID = 512, OPT_SVG, OPT_LANG };
 
@@ -45,21 +46,30 @@ static int complain(enum text what, const char *about_what)
 	return 1;
 }
 
-/* 0, or 1 when the file is damaged: what could be read of it is there. */
-static int read_file(struct ladder *l, struct driver *d)
+/* Has a bad line of tapir's kept it from arriving, or damaged it so that nobody takes it? */
+static bool is_told_lost(const struct captured *c)
 {
-	static uint8_t bytes[FRAME_BYTES];
-	usec_t now;
-	int got = 0;
-	while ((now = driver_deadline(d)) != USEC_NEVER) {
-		struct tapir_frame frame = { .data = bytes, .room = sizeof bytes };
-		got = driver_recv(d, &frame, now);
-		if (got < 0)
-			return 1;
-		if (got == 1)
-			ladder_take(l, &(struct ladder_frame){ .at_us = now, .bytes = { frame.data, frame.len } });
+	const char *comment = c->comments;
+	for (unsigned i = 0; i < c->comment_count; i++, comment += strlen(comment) + 1) {
+		struct trace_told told;
+		trace_told(&told, comment);
+		if (told.kind == TOLD_FAULT && told.note.fate <= FAULT_DAMAGED)
+			return true;
 	}
-	return 0;
+	return false;
+}
+
+/* 0, or 1 when the file is damaged: what could be read of it is there. *cut: frames that are not there as a whole. */
+static int read_file(struct ladder *l, struct reading *r, uint64_t *cut)
+{
+	struct captured c;
+	int got;
+	while ((got = reading_next(r, &c)) == 1) {
+		*cut += c.frame.n > 0 && c.cut > 0;
+		ladder_take(l, &(struct ladder_frame){
+			.at_us = c.at_us, .bytes = { c.frame.p, c.cut ? 0 : c.frame.n }, .ip_only = c.ip_only, .lost = is_told_lost(&c) });
+	}
+	return got < 0;
 }
 
 static int draw_all(struct ladder *l, const struct choice *o, const char *path)
@@ -81,29 +91,38 @@ static int draw_all(struct ladder *l, const struct choice *o, const char *path)
 	return fflush(stdout) != 0 || ferror(stdout) ? complain(TEXT_NOT_WRITTEN, strerror(errno)) : 0;
 }
 
-static int draw(struct choice *o, const char *path)
+static int read_and_draw(const struct choice *o, struct reading *r, const char *path)
 {
-	struct driver *d = driver_open_pcap_file(path, NULL, 0);
-	if (!d) {
-		fprintf(stderr, "tapir ladder: %s\n", driver_error());
-		return 1;
-	}
-	o->model.ip_only = d->ip_only;
 	struct ladder *l = ladder_new(&o->model);
-	if (!l) {
-		driver_close(d);
+	uint64_t cut = 0;
+	if (!l)
 		return complain(TEXT_NO_MEMORY, NULL);
-	}
-	int damaged = read_file(l, d);
+	int damaged = read_file(l, r, &cut);
 	ladder_finish(l);
 	int code = draw_all(l, o, path);
 	if (damaged)
 		fprintf(stderr, "tapir ladder: %s\n", driver_error());
+	if (cut) {
+		char number[24];
+		snprintf(number, sizeof number, "%" PRIu64, cut);
+		complain(TEXT_CUT, number);
+	}
 	if (ladder_failed(l))
 		code = complain(TEXT_NO_MEMORY_FOR_ALL, NULL);
 	ladder_free(l);
-	driver_close(d);
 	return code || damaged;
+}
+
+static int draw(const struct choice *o, const char *path)
+{
+	struct reading *r = reading_open(path);
+	if (!r) {
+		fprintf(stderr, "tapir ladder: %s\n", driver_error());
+		return 1;
+	}
+	int code = read_and_draw(o, r, path);
+	reading_close(r);
+	return code;
 }
 
 /* NULL, or what was wanted. */

@@ -35,13 +35,13 @@ struct ladder_conn {
 	usec_t delay_us[2];		/* how far away each side is from where the capture was made, at most */
 };
 
-struct ladder_options { uint16_t port; bool all, ip_only; };	/* port 0: every one; all: no segment is only counted */
+struct ladder_options { uint16_t port; bool all; };	/* port 0: every one; all: no segment is only counted */
 
 struct ladder;
 struct ladder *ladder_new(const struct ladder_options *o);	/* NULL: out of memory */
 void ladder_free(struct ladder *l);
 /* A frame of the capture; its time from wherever, but never back. lost: who captured it knows that it never arrived. */
-struct ladder_frame { usec_t at_us; struct span bytes; bool lost; };
+struct ladder_frame { usec_t at_us; struct span bytes; bool ip_only, lost; };
 void ladder_take(struct ladder *l, const struct ladder_frame *f);
 /* After the last frame. The connections are in the order in which they began. */
 void ladder_finish(struct ladder *l);

@@ -138,14 +138,14 @@ static void shorten_text(char *text, bool syn)
 }
 
 /* Keeps the segment's text; false: there is no memory. */
-static bool keep_text(const struct ladder *l, struct conn *c, const struct segment *s, struct span frame)
+static bool keep_text(struct conn *c, const struct segment *s, const struct ladder_frame *f)
 {
 	const struct inferred_side *sender = &c->inferred.side[s->from], *other = &c->inferred.side[!s->from];
 	struct trace_options how = {
-		.ip_only = l->o.ip_only, .relative = true, .seq_base = sender->iss, .ack_base = other->has_iss ? other->iss : 0,
+		.ip_only = f->ip_only, .relative = true, .seq_base = sender->iss, .ack_base = other->has_iss ? other->iss : 0,
 	};
 	char text[TEXT_BYTES];
-	trace_format(text, sizeof text, frame, &how);
+	trace_format(text, sizeof text, f->bytes, &how);
 	shorten_text(text, s->syn);
 	size_t n = strlen(text) + 1;
 	if (!grow((void **)&c->texts, &c->text_room, c->text_len + n, 1))
@@ -156,19 +156,19 @@ static bool keep_text(const struct ladder *l, struct conn *c, const struct segme
 }
 
 /* Whatever the side sends, it also says what it has. */
-static void take_acks(struct conn *c, const struct trace_tcp *s, int from, usec_t at_us)
+static void take_acks(struct conn *c, const struct trace_segment *s, int from, usec_t at_us)
 {
 	struct flight *f = &c->flight[!from];
-	for (size_t i = 0; s->has_ack && i < s->sack_count; i++) {
+	for (size_t i = 0; s->tcp.has_ack && i < s->sack_count; i++) {
 		/* RFC 2883 4: the first block is told twice if it lies below the ACK, or inside the second one. */
-		bool below = (int32_t)(s->ack - s->sack[i].end) >= 0;
+		bool below = (int32_t)(s->tcp.ack - s->sack[i].end) >= 0;
 		bool inside = s->sack_count > 1 && (int32_t)(s->sack[0].start - s->sack[1].start) >= 0 &&
 			      (int32_t)(s->sack[1].end - s->sack[0].end) >= 0;
 		flight_sacked(f, &(struct flight_block){
 			.start = s->sack[i].start, .end = s->sack[i].end, .twice = i == 0 && (below || inside), .at_us = at_us });
 	}
-	if (s->has_ack)
-		flight_acked(f, s->ack, at_us);
+	if (s->tcp.has_ack)
+		flight_acked(f, s->tcp.ack, at_us);
 }
 
 static void take_octets(struct conn *c, const struct trace_tcp *s, size_t id)
@@ -184,8 +184,9 @@ static void take_octets(struct conn *c, const struct trace_tcp *s, size_t id)
 		c->segments[news.lost].fate = LADDER_SEEMS_LOST;
 }
 
-static bool take_segment(struct ladder *l, const struct trace_tcp *s, const struct ladder_frame *f)
+static bool take_segment(struct ladder *l, const struct trace_segment *whole, const struct ladder_frame *f)
 {
+	const struct trace_tcp *s = &whole->tcp;
 	struct conn *c = conn_of(l, s);
 	if (!c || !grow((void **)&c->segments, &c->room, c->count + 1, sizeof *c->segments))
 		return false;
@@ -197,21 +198,22 @@ static bool take_segment(struct ladder *l, const struct trace_tcp *s, const stru
 		.syn = s->syn, .fin = s->fin, .rst = s->rst, .has_ack = s->has_ack,
 	};
 	inferred_segment(&c->inferred, s);
-	if (!keep_text(l, c, mine, f->bytes))
+	if (!keep_text(c, mine, f))
 		return false;
 	if (!f->lost)
-		take_acks(c, s, from, mine->at_us);
+		take_acks(c, whole, from, mine->at_us);
 	take_octets(c, s, c->count++);
 	return true;
 }
 
 void ladder_take(struct ladder *l, const struct ladder_frame *f)
 {
-	struct trace_tcp s;
+	struct trace_segment s;
+	const struct trace_tcp *t = &s.tcp;
 	if (!l->started)
 		l->start_us = f->at_us;
 	l->started = true;
-	if (!trace_find_tcp(f->bytes, l->o.ip_only, &s) || (l->o.port && s.src.port != l->o.port && s.dst.port != l->o.port))
+	if (!trace_find_segment(f->bytes, f->ip_only, &s) || (l->o.port && t->src.port != l->o.port && t->dst.port != l->o.port))
 		return;
 	l->failed = !take_segment(l, &s, f) || l->failed;
 }
@@ -346,10 +348,10 @@ void ladder_time(char text[LADDER_TIME], usec_t us)
 
 void ladder_duration(char text[LADDER_TIME], usec_t us)
 {
-	if (us >= TAPIR_SEC)
+	if (us >= TAPIR_SEC - TAPIR_MS / 2)
 		snprintf(text, LADDER_TIME, "%.3f s", (double)us / 1e6);
 	else
-		snprintf(text, LADDER_TIME, "%.3g ms", (double)us / 1e3);
+		snprintf(text, LADDER_TIME, "%.*f ms", us < 10 * TAPIR_MS ? 2 : us < 100 * TAPIR_MS ? 1 : 0, (double)us / 1e3);
 }
 
 void ladder_remark(char *text, size_t size, const struct ladder_rung *r)

@@ -28,6 +28,7 @@ static const char *const texts[TEXTS][LANGS] = {
 	[TEXT_NO_CONNECTION_WITH_PORT] = { "there is no TCP connection with that port in %s.", "%s 中没有使用该端口的 TCP 连接。" },
 	[TEXT_NO_MEMORY] = { "out of memory.", "内存不足。" },
 	[TEXT_NO_MEMORY_FOR_ALL] = { "out of memory: some segments are missing.", "内存不足：缺少部分报文段。" },
+	[TEXT_CUT] = { "%s frames were cut short when they were captured, and are left out.", "%s 个帧在抓包时被截短，未画出。" },
 	[TEXT_NOT_WRITTEN] = { "the output cannot be written: %s.", "无法写出结果：%s。" },
 };
 

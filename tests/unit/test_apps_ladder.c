@@ -16,7 +16,7 @@ static char *drawn;
 
 static void setup(void)
 {
-	ladder = ladder_new(&(struct ladder_options){.ip_only = true});
+	ladder = ladder_new(&(struct ladder_options){.port = 0});
 	ck_assert(ladder != NULL && lang_choose("en"));
 	client = 40000;
 }
@@ -25,7 +25,7 @@ static void setup_all(void)
 {
 	setup();
 	ladder_free(ladder);
-	ladder = ladder_new(&(struct ladder_options){.ip_only = true, .all = true});
+	ladder = ladder_new(&(struct ladder_options){.all = true});
 }
 
 static void teardown(void)
@@ -47,7 +47,7 @@ static void take(usec_t at_us, int from, const char *line, bool lost)
 	ck_assert_msg(wrong == NULL, "%s: %s", line, wrong);
 	if (from)
 		path = (struct segment_path){.src = 0x0a000002, .dst = 0x0a000001, .src_port = 7, .dst_port = client};
-	ladder_take(ladder, &(struct ladder_frame){at_us, {frame, segment_emit(&s, &path, base.seq, frame)}, lost});
+	ladder_take(ladder, &(struct ladder_frame){at_us, {frame, segment_emit(&s, &path, base.seq, frame)}, true, lost});
 }
 static void sends(usec_t at_us, int from, const char *line) { take(at_us, from, line, false); }
 
@@ -361,46 +361,47 @@ START_TEST(as_svg_it_is_arrows_between_bars)
 	draw(svg);
 	const char *body = strstr(drawn, "</style>\n");
 	ck_assert_ptr_nonnull(body);
-	ck_assert_str_eq(body,
+	static const char wanted[] =
 		"</style>\n"
-		"<rect class=\"page\" width=\"890\" height=\"246\"/>\n"
+		"<rect class=\"page\" width=\"890\" height=\"258\"/>\n"
 		"<g><title>TCP connection 10.0.0.1:40000 - 10.0.0.2:7</title>\n"
 		"<rect class=\"s0\" x=\"188\" y=\"56\" width=\"8\" height=\"20\"/>\n"
 		"<text class=\"state\" x=\"180\" y=\"60\" text-anchor=\"end\">CLOSED</text>\n"
-		"<rect class=\"s2\" x=\"188\" y=\"76\" width=\"8\" height=\"114\"/>\n"
+		"<rect class=\"s2\" x=\"188\" y=\"76\" width=\"8\" height=\"126\"/>\n"
 		"<text class=\"state\" x=\"180\" y=\"80\" text-anchor=\"end\">SYN-SENT</text>\n"
-		"<rect class=\"s0\" x=\"188\" y=\"190\" width=\"8\" height=\"18\"/>\n"
-		"<text class=\"state\" x=\"180\" y=\"194\" text-anchor=\"end\">CLOSED</text>\n"
+		"<rect class=\"s0\" x=\"188\" y=\"202\" width=\"8\" height=\"18\"/>\n"
+		"<text class=\"state\" x=\"180\" y=\"206\" text-anchor=\"end\">CLOSED</text>\n"
 		"<rect class=\"head\" x=\"92\" y=\"16\" width=\"200\" height=\"26\" rx=\"6\"/>\n"
 		"<text class=\"who\" x=\"192\" y=\"33\" text-anchor=\"middle\">10.0.0.1:40000</text>\n"
-		"<rect class=\"s1\" x=\"748\" y=\"56\" width=\"8\" height=\"96\"/>\n"
+		"<rect class=\"s1\" x=\"748\" y=\"56\" width=\"8\" height=\"104\"/>\n"
 		"<text class=\"state\" x=\"764\" y=\"60\" text-anchor=\"start\">LISTEN</text>\n"
-		"<rect class=\"s3\" x=\"748\" y=\"152\" width=\"8\" height=\"26\"/>\n"
-		"<text class=\"state\" x=\"764\" y=\"156\" text-anchor=\"start\">SYN-RECEIVED</text>\n"
-		"<rect class=\"s0\" x=\"748\" y=\"178\" width=\"8\" height=\"30\"/>\n"
-		"<text class=\"state\" x=\"764\" y=\"182\" text-anchor=\"start\">CLOSED</text>\n"
+		"<rect class=\"s3\" x=\"748\" y=\"160\" width=\"8\" height=\"26\"/>\n"
+		"<text class=\"state\" x=\"764\" y=\"164\" text-anchor=\"start\">SYN-RECEIVED</text>\n"
+		"<rect class=\"s0\" x=\"748\" y=\"186\" width=\"8\" height=\"34\"/>\n"
+		"<text class=\"state\" x=\"764\" y=\"190\" text-anchor=\"start\">CLOSED</text>\n"
 		"<rect class=\"head\" x=\"652\" y=\"16\" width=\"200\" height=\"26\" rx=\"6\"/>\n"
 		"<text class=\"who\" x=\"752\" y=\"33\" text-anchor=\"middle\">10.0.0.2:7</text>\n"
-		"<rect class=\"cut\" x=\"182\" y=\"111\" width=\"20\" height=\"6\" transform=\"rotate(-14 192 114)\"/>\n"
-		"<rect class=\"cut\" x=\"742\" y=\"111\" width=\"20\" height=\"6\" transform=\"rotate(-14 752 114)\"/>\n"
-		"<text class=\"note\" x=\"472\" y=\"118\" text-anchor=\"middle\">1.000 s later</text>\n"
-		"<g class=\"seg lost\" transform=\"translate(196 76) rotate(1.25)\"><path d=\"M0.0 0H364.4\"/><path "
-		"class=\"cross\" d=\"M359.4 -5l10 10m0 -10l-10 10\"/></g>\n"
-		"<g class=\"seg again\" transform=\"translate(196 140) rotate(1.25)\"><path d=\"M0.0 0H546.1\"/><path "
-		"class=\"tip\" d=\"M552.1 0l-9 -4v8z\"/></g>\n"
-		"<g class=\"seg\" transform=\"translate(196 190) rotate(-1.25)\"><path d=\"M552.1 0H6.0\"/><path "
+		"<rect class=\"cut\" x=\"182\" y=\"115\" width=\"20\" height=\"6\" transform=\"rotate(-14 192 118)\"/>\n"
+		"<rect class=\"cut\" x=\"742\" y=\"115\" width=\"20\" height=\"6\" transform=\"rotate(-14 752 118)\"/>\n"
+		"<text class=\"note\" x=\"472\" y=\"122\" text-anchor=\"middle\">1.000 s later</text>\n"
+		"<g class=\"seg lost\" transform=\"translate(196 76) rotate(1.66)\"><path d=\"M0.0 0H364.5\"/><path "
+		"class=\"cross\" d=\"M359.5 -5l10 10m0 -10l-10 10\"/></g>\n"
+		"<g class=\"seg again\" transform=\"translate(196 144) rotate(1.66)\"><path d=\"M0.0 0H546.2\"/><path "
+		"class=\"tip\" d=\"M552.2 0l-9 -4v8z\"/></g>\n"
+		"<g class=\"seg\" transform=\"translate(196 202) rotate(-1.66)\"><path d=\"M552.2 0H6.0\"/><path "
 		"class=\"tip\" d=\"M0.0 0l9 -4v8z\"/></g>\n"
 		"<text class=\"time\" x=\"80\" y=\"80\" text-anchor=\"end\">0.000000</text>\n"
-		"<g class=\"seg lost\" transform=\"translate(196 76) rotate(1.25)\"><text x=\"14\" y=\"-4\">S 0:0(0) win "
+		"<g class=\"seg lost\" transform=\"translate(196 76) rotate(1.66)\"><text x=\"14\" y=\"-4\">S 0:0(0) win "
 		"1000 &lt;mss 1460&gt;<tspan class=\"mark\">  lost, it seems</tspan></text></g>\n"
-		"<text class=\"time\" x=\"80\" y=\"144\" text-anchor=\"end\">1.000000</text>\n"
-		"<g class=\"seg again\" transform=\"translate(196 140) rotate(1.25)\"><text x=\"14\" y=\"-4\">S 0:0(0) "
+		"<text class=\"time\" x=\"80\" y=\"148\" text-anchor=\"end\">1.000000</text>\n"
+		"<g class=\"seg again\" transform=\"translate(196 144) rotate(1.66)\"><text x=\"14\" y=\"-4\">S 0:0(0) "
 		"win 1000 &lt;mss 1460&gt;<tspan class=\"mark\">  sent again</tspan></text></g>\n"
-		"<text class=\"time\" x=\"80\" y=\"194\" text-anchor=\"end\">1.000400</text>\n"
-		"<g class=\"seg\" transform=\"translate(196 190) rotate(-1.25)\"><text x=\"538.1\" y=\"-4\" "
+		"<text class=\"time\" x=\"80\" y=\"206\" text-anchor=\"end\">1.000400</text>\n"
+		"<g class=\"seg\" transform=\"translate(196 202) rotate(-1.66)\"><text x=\"538.2\" y=\"-4\" "
 		"text-anchor=\"end\">R. 1:1(0) ack 1</text></g>\n"
 		"</g>\n"
-		"</svg>\n");
+		"</svg>\n";
+	ck_assert_msg(strcmp(body, wanted) == 0, "%s", body);
 }
 END_TEST
 
