@@ -163,7 +163,7 @@ START_TEST(a_d_sack_shows_that_nothing_was_lost)
 }
 END_TEST
 
-/* As RFC 3522 has it, but by the time: 20 ms is the way there and back. */
+/* As RFC 3522 3.2 has it, but by the time: 20 ms is the way there and back. */
 START_TEST(an_answer_that_comes_too_soon_is_for_the_first_copy)
 {
 	handshake();
