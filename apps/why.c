@@ -18,6 +18,7 @@ static const struct option_line own_options[] = {
 	{ OPT_TO, "to", "TIME", "and not after this one" },
 	{ OPT_AS, "as", "ADDR[:PORT]", "take the place of this host (of the one that was connected to)" },
 	{ OPT_REPLAY, "replay", NULL, "replay a capture of tapir's own, too, instead of reading what it tells" },
+	{ 'a', "all", NULL, "of a replay: all that tapir does in the host's place, not only the differences" },
 	{ OPT_JSON, "json", NULL, "each line as a JSON object, with the numbers by name" },
 	{ 0, NULL, NULL, NULL }
 };
@@ -108,6 +109,9 @@ static const char *set(struct why_options *o, int id, const char *value)
 		return value_duration(value, TAPIR_SEC, &f->to_us) ? NULL : time;
 	case OPT_AS:
 		return set_as(o, value) ? NULL : "an address, or one with a port, such as 10.0.0.1:80";
+	case 'a':
+		o->out.all = true;
+		return NULL;
 	case OPT_JSON:
 		o->out.json = true;
 		return NULL;

@@ -51,7 +51,7 @@ bool why_wants(const struct why_filter *f, const struct tapir_endpoint *a, const
 
 struct why_out {
 	struct why_filter filter;
-	bool json, failed;
+	bool json, failed, all;		/* all: of a replay, what tapir does, too, not only what the host did otherwise */
 	FILE *to;
 	uint64_t lines, frames;
 };

@@ -105,6 +105,7 @@ struct fault_note { enum fault_fate fate; bool out; uint64_t number; struct span
 void driver_fault_tell(struct driver *fault, void (*tell)(void *ctx, const struct fault_note *note), void *ctx);
 
 struct capture_options {
+	int fd;				/* above 0: pcapng goes there, to somebody who reads it at the other end, instead of to a path */
 	const char *path;		/* "-": the standard output. pcapng when it is that, or ends in .pcapng, or is a FIFO
 					 * whose name does not end in .pcap; else pcap */
 	usec_t epoch_us;		/* makes wall time of the clock of now_us */
@@ -134,6 +135,8 @@ void driver_capture_probe(void *capture, const struct tapir_event *event);
 bool driver_capture_listens(const struct driver *capture);	/* no: a pcap file has no place for what the probe tells */
 /* For driver_fault_tell, with the capture as its context. */
 void driver_capture_fault(void *capture, const struct fault_note *note);
+/* Ends a capture and leaves the driver that it was around. *top is it, or a capture around it, and so on. */
+void driver_capture_detach(struct driver **top, struct driver *capture);
 
 /* Prints one packetdrill-like line a frame to file (a FILE *): "0.001234 < S 0:0(0) win 65535 <mss 1460,...>"; what came in
  * with '<', what went out with '>'. TCP numbers are relative to the first seen of the connection. */
