@@ -65,9 +65,10 @@ static int read_file(struct ladder *l, struct reading *r, uint64_t *cut)
 	struct captured c;
 	int got;
 	while ((got = reading_next(r, &c)) == 1) {
+		struct ladder_frame f = { .at_us = c.at_us, .bytes = c.frame, .ip_only = c.ip_only, .lost = is_told_lost(&c) };
 		*cut += c.frame.n > 0 && c.cut > 0;
-		ladder_take(l, &(struct ladder_frame){
-			.at_us = c.at_us, .bytes = { c.frame.p, c.cut ? 0 : c.frame.n }, .ip_only = c.ip_only, .lost = is_told_lost(&c) });
+		f.bytes.n = c.cut ? 0 : f.bytes.n;
+		ladder_take(l, &f);
 	}
 	return got < 0;
 }

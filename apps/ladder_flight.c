@@ -59,7 +59,8 @@ static size_t suspect(struct flight *f, const struct flight_item *item, usec_t a
 		f->suspect_room = room;
 	}
 	f->suspects[f->suspect_count++] = (struct flight_suspect){
-		.id = item->id, .seq = item->seq, .end = item->end, .at_us = item->at_us, .again_us = again_us, .acked_us = USEC_NEVER,
+		.id = item->id, .seq = item->seq, .end = item->end, .at_us = item->at_us, .again_us = again_us,
+		.acked_us = USEC_NEVER,
 	};
 	return f->suspect_count;
 }

@@ -6,10 +6,11 @@
 
 #include "args.h"
 #include "commands.h"
+#include "text.h"
 #include "values.h"
 #include "why.h"
 
-enum { OPT_AS = 512, OPT_REPLAY, OPT_JSON, OPT_FROM, OPT_TO };
+enum { OPT_AS = 512, OPT_REPLAY, OPT_JSON, OPT_FROM, OPT_TO, OPT_LANG };
 
 static const struct option_line own_options[] = {
 	{ 'c', "connection", "A[,B]", "only connections of this end, or between both: 10.0.0.1, 10.0.0.1:80 or :80" },
@@ -20,6 +21,7 @@ static const struct option_line own_options[] = {
 	{ OPT_REPLAY, "replay", NULL, "replay a capture of tapir's own, too, instead of reading what it tells" },
 	{ 'a', "all", NULL, "of a replay: all that tapir does in the host's place, not only the differences" },
 	{ OPT_JSON, "json", NULL, "each line as a JSON object, with the numbers by name" },
+	{ OPT_LANG, "lang", "LANG", "the language of what is said: en, zh (that of the locale)" },
 	{ 0, NULL, NULL, NULL }
 };
 
@@ -115,6 +117,8 @@ static const char *set(struct why_options *o, int id, const char *value)
 	case OPT_JSON:
 		o->out.json = true;
 		return NULL;
+	case OPT_LANG:
+		return lang_choose(value) ? NULL : "en or zh";
 	default:
 		o->always_replay = true;
 		return NULL;
@@ -130,6 +134,7 @@ int why_main(int argc, char **argv)
 	};
 	const char *value, *wanted;
 	int id;
+	lang_choose_by_locale();
 	while ((id = args_next(&a, &value)) > 0) {
 		wanted = set(&o, id, value);
 		if (wanted)

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "text.h"
+
 static const char *const texts[WHY_TEXTS] = {
 	[WHY_NONE] = "",
 
@@ -270,7 +272,13 @@ static const struct rule rules[] = {
 
 const char *why_text(enum why_text which)
 {
-	return texts[which];
+	const char *chinese = lang_chosen() == LANG_ZH ? why_text_zh(which) : NULL;
+	return chinese ? chinese : texts[which];
+}
+
+const char *why_rule_told(size_t i)
+{
+	return i < sizeof rules / sizeof rules[0] ? rules[i].told : NULL;
 }
 
 static bool starts(const char *text, const char *with)
@@ -303,20 +311,27 @@ const char *why_rule_words(const char *why)
 	char rule[WHY_RULE];
 	const char *words = why_rule_cite(why, rule), *bracket = strstr(words, " (RFC ");
 	size_t n = bracket ? (size_t)(bracket - words) : strlen(words);
+	const char *chinese = lang_chosen() == LANG_ZH ? why_rule_zh(words, n) : NULL;
+	if (chinese)
+		return chinese;
 	for (size_t i = 0; i < sizeof rules / sizeof rules[0]; i++)
 		if (strlen(rules[i].told) == n && memcmp(rules[i].told, words, n) == 0)
 			return rules[i].plain;
 	return words;
 }
 
+/* The text is "words (RFC 9293 3.1 MUST-3) and more". */
 void why_verdict_cite(enum tapir_verdict v, char *words, size_t size, char rule[WHY_RULE])
 {
-	const char *text = tapir_verdict_text(v), *bracket = strstr(text, " (RFC ");
+	const char *text = tapir_verdict_text(v), *bracket = strstr(text, " (RFC "), *end = bracket ? strchr(bracket, ')') : NULL;
+	const char *chinese = lang_chosen() == LANG_ZH ? why_verdict_zh(v) : NULL;
 	rule[0] = '\0';
-	snprintf(words, size, "%s", text);
-	if (!bracket || !strchr(bracket, ')'))
-		return;
-	snprintf(rule, WHY_RULE, "%.*s", (int)(strchr(bracket, ')') - bracket - 2), bracket + 2);
-	if ((size_t)(bracket - text) < size)
-		snprintf(words + (bracket - text), size - (size_t)(bracket - text), "%s", strchr(bracket, ')') + 1);
+	if (end)
+		snprintf(rule, WHY_RULE, "%.*s", (int)(end - bracket - 2), bracket + 2);
+	if (chinese)
+		snprintf(words, size, "%s", chinese);
+	else if (end)
+		snprintf(words, size, "%.*s%s", (int)(bracket - text), text, end + 1);
+	else
+		snprintf(words, size, "%s", text);
 }

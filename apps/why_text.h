@@ -50,4 +50,11 @@ const char *why_rule_cite(const char *why, char rule[WHY_RULE]);
 /* The same for a verdict, whose RFC stands in brackets at its end. words: its text without that. */
 void why_verdict_cite(enum tapir_verdict v, char *words, size_t size, char rule[WHY_RULE]);
 
+/* The reason of that number as the stack tells it, without its RFC; NULL behind the last one. */
+const char *why_rule_told(size_t i);
+/* why_text_zh.c: the same in Chinese; NULL: it is missing there. n: characters of told. */
+const char *why_text_zh(enum why_text which);
+const char *why_rule_zh(const char *told, size_t n);
+const char *why_verdict_zh(enum tapir_verdict v);
+
 #endif

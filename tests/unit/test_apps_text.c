@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "apps/text.h"
+#include "apps/why_text.h"
 
 /* The conversions of a printf format in their order, "%llu%s"; "%%" is none. */
 static void conversions(char out[128], const char *format)
@@ -36,6 +37,48 @@ START_TEST(every_sentence_is_there_in_every_language_with_the_same_values)
 			conversions(other, text_of(i));
 			ck_assert_msg(strcmp(english, other) == 0, "%s: '%s', not '%s'", text_of(i), other, english);
 		}
+	}
+}
+END_TEST
+
+START_TEST(every_sentence_of_why_is_there_in_chinese_with_the_same_values)
+{
+	char english[128], chinese[128];
+
+	for (enum why_text i = 0; i < WHY_TEXTS; i++) {
+		ck_assert(lang_choose("en"));
+		ck_assert_msg(why_text(i) != NULL, "text %d in en", (int)i);
+		conversions(english, why_text(i));
+		ck_assert_msg(why_text_zh(i) != NULL, "in zh there is no: %s", why_text(i));
+		conversions(chinese, why_text_zh(i));
+		ck_assert_msg(strcmp(english, chinese) == 0, "%s: '%s', not '%s'", why_text_zh(i), chinese, english);
+		ck_assert(lang_choose("zh"));
+		ck_assert_str_eq(why_text(i), why_text_zh(i));
+	}
+}
+END_TEST
+
+START_TEST(every_reason_and_every_verdict_is_there_in_chinese)
+{
+	char words[256], rule[WHY_RULE], cited[WHY_RULE];
+	const char *told;
+
+	ck_assert(lang_choose("zh"));
+	for (size_t i = 0; (told = why_rule_told(i)); i++) {
+		ck_assert_msg(why_rule_zh(told, strlen(told)) != NULL, "in zh there is no: %s", told);
+		ck_assert_str_eq(why_rule_words(told), why_rule_zh(told, strlen(told)));
+	}
+	ck_assert_str_eq(why_rule_words("RFC 9293 3.5: handshake"), "三次握手");
+	ck_assert_str_eq(why_rule_words("RFC 9999 1: a new reason"), "a new reason");
+	for (enum tapir_verdict v = 0; v < TAPIR_VERDICT_COUNT; v++) {
+		ck_assert_msg(why_verdict_zh(v) != NULL, "in zh there is no: %s", tapir_verdict_text(v));
+		ck_assert(lang_choose("zh"));
+		why_verdict_cite(v, words, sizeof words, rule);
+		ck_assert_str_eq(words, why_verdict_zh(v));
+		ck_assert(lang_choose("en"));
+		why_verdict_cite(v, words, sizeof words, cited);
+		ck_assert_str_eq(rule, cited);
+		ck_assert_ptr_null(strstr(words, "(RFC"));
 	}
 }
 END_TEST
@@ -86,6 +129,8 @@ Suite *suite(void)
 	TCase *c = tcase_create("texts");
 
 	tcase_add_test(c, every_sentence_is_there_in_every_language_with_the_same_values);
+	tcase_add_test(c, every_sentence_of_why_is_there_in_chinese_with_the_same_values);
+	tcase_add_test(c, every_reason_and_every_verdict_is_there_in_chinese);
 	tcase_add_test(c, the_language_is_the_one_that_was_chosen);
 	tcase_add_test(c, otherwise_it_is_that_of_the_locale);
 	suite_add_tcase(s, c);
