@@ -11,6 +11,7 @@ int nc_main(int argc, char **argv);
 int lab_main(int argc, char **argv);
 int stat_main(int argc, char **argv);
 int ladder_main(int argc, char **argv);
+int why_main(int argc, char **argv);
 int extcap_main(int argc, char **argv);
 int doctor_main(int argc, char **argv);
 

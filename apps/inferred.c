@@ -110,20 +110,20 @@ static void advance_rcv_nxt(struct inferred_side *s, const struct trace_tcp *seg
 		s->rcv_nxt = segment->seq + segment->len;
 }
 
-bool inferred_segment(struct inferred *c, const struct trace_tcp *segment)
+/* What the sender of the segment has and does. */
+static void take_sending(struct inferred_side *s, const struct inferred_side *r, const struct trace_tcp *segment)
 {
-	int from = inferred_sender(c, segment);
-	struct inferred_side *s = &c->side[from == 1], *r = &c->side[from != 1];
-	enum tapir_tcp_state before[2] = { s->state, r->state };
-	if (from < 0)
-		return false;
 	if (segment->has_ack && !segment->rst && s->has_rcv_nxt && reached(segment->ack, s->rcv_nxt))
 		s->rcv_nxt = segment->ack;	/* it has what it acknowledges, even what was seen out of order */
 	take_fin(s, r);
 	sent(s, r, segment);
+}
+
+static void take_arrival(struct inferred_side *r, const struct inferred_side *s, const struct trace_tcp *segment)
+{
 	if (segment->rst) {
 		r->state = TAPIR_TCP_CLOSED;
-		return before[0] != s->state || before[1] != r->state;
+		return;
 	}
 	if (segment->syn)
 		received_syn(r, segment);
@@ -131,5 +131,27 @@ bool inferred_segment(struct inferred *c, const struct trace_tcp *segment)
 		received_ack(r, segment->ack);
 	advance_rcv_nxt(r, segment);
 	take_fin(r, s);
+}
+
+static bool take(struct inferred *c, const struct trace_tcp *segment, bool arrives)
+{
+	int from = inferred_sender(c, segment);
+	struct inferred_side *s = &c->side[from == 1], *r = &c->side[from != 1];
+	enum tapir_tcp_state before[2] = { s->state, r->state };
+	if (from < 0)
+		return false;
+	take_sending(s, r, segment);
+	if (arrives)
+		take_arrival(r, s, segment);
 	return before[0] != s->state || before[1] != r->state;
+}
+
+bool inferred_segment(struct inferred *c, const struct trace_tcp *segment)
+{
+	return take(c, segment, true);
+}
+
+bool inferred_lost_segment(struct inferred *c, const struct trace_tcp *segment)
+{
+	return take(c, segment, false);
 }

@@ -27,5 +27,7 @@ int inferred_sender(const struct inferred *c, const struct trace_tcp *segment);
 bool inferred_is_new(const struct inferred *c, const struct trace_tcp *segment);
 /* Both states after the segment was sent and received. True when one changed. */
 bool inferred_segment(struct inferred *c, const struct trace_tcp *segment);
+/* The same of one that was sent and never arrived. */
+bool inferred_lost_segment(struct inferred *c, const struct trace_tcp *segment);
 
 #endif

@@ -1,5 +1,5 @@
 /* stat_server.c: see stat_server.h. A client sends one line, the words of snapshot.h, and gets a snapshot; then the connection
- * ends. Invariant: while there is a client, nobody else is accepted, and a time is set at which it is over for it. */
+ * ends. Or it sends STAT_CAPTURE, and gets a capture, as long as it likes, from somebody else (live.h). Invariant: while there is a client, nobody else is accepted, and a time is set at which it is over for it. */
 #include "stat_server.h"
 
 #include <errno.h>
@@ -27,6 +27,8 @@ struct stat_server {
 	char request[REQUEST_MAX];
 	size_t request_len;
 	struct snapshot snapshot;
+	void (*take_over)(void *ctx, int fd);	/* NULL: there are no captures */
+	void *take_over_ctx;
 	char *piece;			/* from piece_at to piece_len still to be sent */
 	size_t piece_at, piece_len;
 };
@@ -95,6 +97,17 @@ static void answer(struct stat_server *s)
 
 static void on_client(void *ctx, uint32_t events);
 
+/* The connection is a capture's from now on. */
+static void hand_over(struct stat_server *s)
+{
+	int fd = s->client_fd;
+	loop_cancel(s->loop, s->over);
+	loop_watch(s->loop, fd, 0, NULL, NULL);
+	s->client_fd = -1;
+	wait_for_client(s);
+	s->take_over(s->take_over_ctx, fd);
+}
+
 static void take_request(struct stat_server *s)
 {
 	ssize_t n = recv(s->client_fd, s->request + s->request_len, REQUEST_MAX - 1 - s->request_len, MSG_DONTWAIT);
@@ -110,6 +123,10 @@ static void take_request(struct stat_server *s)
 	if (!end)
 		return;
 	*end = '\0';
+	if (s->take_over && strcmp(s->request, STAT_CAPTURE) == 0) {
+		hand_over(s);
+		return;
+	}
 	s->asked = true;
 	s->snapshot = (struct snapshot){ .stack = loop_stack(s->loop), .about = s->about, .sections = snapshot_parse(s->request) };
 	if (loop_watch(s->loop, s->client_fd, EPOLLOUT, on_client, s) < 0)
@@ -163,6 +180,12 @@ struct stat_server *stat_server_open(struct loop *l, const char *command, const 
 	}
 	wait_for_client(s);
 	return s;
+}
+
+void stat_server_on_capture(struct stat_server *s, void (*take)(void *ctx, int fd), void *ctx)
+{
+	s->take_over = take;
+	s->take_over_ctx = ctx;
 }
 
 void stat_server_close(struct stat_server *s)

@@ -8,6 +8,8 @@
 struct stat_server;
 /* command ("serve") and tap are borrowed. NULL: errno says why. */
 struct stat_server *stat_server_open(struct loop *l, const char *command, const char *tap);
+/* Whoever asks for a capture is taken over with his connection, fd; the server is free for the next one at once. */
+void stat_server_on_capture(struct stat_server *s, void (*take)(void *ctx, int fd), void *ctx);
 void stat_server_close(struct stat_server *s);		/* NULL is allowed; before the loop is closed */
 
 #endif

@@ -9,6 +9,7 @@
 
 #define STAT_PATH 108			/* bytes of a socket's path, with the final NUL (unix(7)) */
 #define STAT_TAP 16
+#define STAT_CAPTURE "capture"		/* a request by itself: a pcapng with comments, from now on */
 
 /* A listening socket for the stack on this TAP, non-blocking, for this user alone, in dir; its name is in path. A negative
  * errno when it cannot be made there. */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "netif.h"
+#include "live.h"
 #include "stat_server.h"
 #include "station.h"
 
@@ -103,7 +104,7 @@ static bool open_trace(struct station *s)
 }
 
 /* Our link address. One address, one link address, run after run: neighbours' ARP caches stay true. */
-static void choose_mac(const struct options *o, uint8_t mac[6])
+void station_mac(const struct options *o, uint8_t mac[6])
 {
 	static const uint8_t none[6];
 	mac[0] = 0x02;
@@ -122,7 +123,7 @@ static bool wrap_capture(struct station *s, struct driver **d, struct driver *fa
 		driver_close(*d);
 		return complain(s, "%s.", wrong);
 	}
-	choose_mac(s->options, mac);
+	station_mac(s->options, mac);
 	struct capture_options c = recording_options(&s->recording, s->options, s->seed, mac);
 	if (!wrapped(s, d, driver_wrap_capture(*d, &c)))
 		return false;
@@ -141,7 +142,8 @@ static struct driver *wrap(struct station *s, struct driver *d)
 	fault.seed = s->seed;
 	if (options_faulty(o) && !wrapped(s, &d, driver_wrap_fault(d, &fault)))
 		return NULL;
-	if (o->capture && !wrap_capture(s, &d, options_faulty(o) ? d : NULL))
+	s->fault = options_faulty(o) ? d : NULL;
+	if (o->capture && !wrap_capture(s, &d, s->fault))
 		return NULL;
 	if (!o->trace)
 		return d;
@@ -186,7 +188,7 @@ static void configure(struct tapir_config *c, const struct station *s)
 	c->gateway = o->gateway;
 	c->congestion = o->congestion;
 	c->ecn = o->ecn;
-	choose_mac(o, c->mac);
+	station_mac(o, c->mac);
 	c->seed[0] = s->seed;
 	c->seed[1] = 1;
 	if (s->capture && driver_capture_listens(s->capture)) {
@@ -252,6 +254,9 @@ bool station_open(struct station *s, const char *command, const struct options *
 	loop_busy_poll(s->loop, o->busy_poll);
 	loop_poll_us(s->loop, o->poll_us);
 	s->stat = stat_server_open(s->loop, command, o->tap);
+	s->live = s->stat ? live_open(s) : NULL;
+	if (s->live)
+		stat_server_on_capture(s->stat, live_take, s->live);
 	if (!s->stat)
 		complain(s, "note: tapir stat will not find this stack: its socket cannot be made: %s.", strerror(errno));
 	return watch_signals(s);
@@ -273,6 +278,7 @@ bool station_ready(struct station *s)
 void station_close(struct station *s)
 {
 	stat_server_close(s->stat);
+	live_close(s->live);
 	if (s->loop)
 		loop_close(s->loop);
 	if (s->trace)

@@ -10,6 +10,7 @@
 #include "recording.h"
 
 struct stat_server;
+struct live;
 
 struct station {
 	struct loop *loop;
@@ -20,6 +21,8 @@ struct station {
 	FILE *trace;			/* NULL: standard error, or no trace */
 	uint64_t seed;			/* of the faults, and of the stack */
 	struct driver *capture;		/* NULL: there is none */
+	struct driver *fault;		/* NULL: the line is perfect */
+	struct live *live;		/* for who wants to look on; NULL: nobody can */
 	struct recording recording;
 	int signal_fd;
 	int signal;			/* SIGINT, SIGTERM or SIGHUP came; 0: none did */
@@ -31,6 +34,7 @@ bool station_open(struct station *s, const char *command, const struct options *
  * came. */
 bool station_ready(struct station *s);
 void station_close(struct station *s);
+void station_mac(const struct options *o, uint8_t mac[6]);	/* the stack's link address */
 /* HOST as an address, for people who may have typed a name. False: a sentence was said. */
 bool station_host(const char *command, const char *host, struct tapir_addr *out);
 

@@ -11,6 +11,7 @@ static const struct command { const char *name; int (*main)(int argc, char **arg
 	{ "nc", nc_main, "a TCP or UDP connection from standard input and output, or waits for one" },
 	{ "stat", stat_main, "what a running stack is doing: connections, counters, ARP, routes, timers, memory" },
 	{ "ladder", ladder_main, "draws the connections in a capture file, with the states of both sides" },
+	{ "why", why_main, "says why: what a stack has told in a capture, or what tapir would have done in another's place" },
 	{ "extcap", extcap_main, "for Wireshark to call: puts the stack into its list of interfaces" },
 	{ "doctor", doctor_main, "says what on this machine stands in the way, and the cure" },
 };

@@ -1,9 +1,10 @@
-/* utf8.c: see utf8.h. What upper case is, the C library's C.UTF-8 locale says, whatever the user's own is; without that
- * locale only ASCII has one. */
+/* utf8.c: see utf8.h. What upper case is, and how wide a character, the C library's C.UTF-8 locale says, whatever the user's
+ * own is; without that locale only ASCII has an upper case, and every character is one column wide. */
 #include "utf8.h"
 
 #include <locale.h>
 #include <string.h>
+#include <wchar.h>
 #include <wctype.h>
 
 #define CHARACTER_MAX 4			/* bytes (RFC 3629 3) */
@@ -105,4 +106,21 @@ size_t utf8_upper(struct span text, uint8_t *out)
 		at += len;
 	}
 	return n;
+}
+
+size_t utf8_columns(const char *text)
+{
+	const uint8_t *p = (const uint8_t *)text;
+	size_t columns = 0, n = strlen(text);
+	/* wcwidth has no form that takes a locale: this thread has it for as long as it counts. */
+	locale_t before = unicode() ? uselocale(unicode()) : (locale_t)0;
+	for (size_t at = 0, len; at < n; at += len) {
+		len = utf8_first(p + at, n - at);
+		int width = len > 1 && before ? wcwidth((wchar_t)decode(p + at, len)) : 1;
+		len = len ? len : 1;
+		columns += width < 0 ? 1 : (size_t)width;
+	}
+	if (before)
+		uselocale(before);
+	return columns;
 }

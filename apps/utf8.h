@@ -12,5 +12,7 @@ size_t utf8_whole(struct span text);
 /* Writes text in upper case to out, which has room for 2 * text.n bytes; returns how many. Every character becomes one
  * character (so "ß" stays). */
 size_t utf8_upper(struct span text, uint8_t *out);
+/* Columns of a terminal that text takes: a Chinese character has two, an accent that combines none. */
+size_t utf8_columns(const char *text);
 
 #endif

@@ -201,7 +201,8 @@ static void capture_close(struct driver *d)
 	struct capture *c = (struct capture *)d;
 	struct dump_end end = {.at_us = c->now_us + c->epoch_us};
 
-	driver_close(c->inner);
+	if (c->inner)
+		driver_close(c->inner);
 	write_arrived(c);
 	if (c->explain) {
 		end.lost = explain_lost(c->explain);
@@ -210,6 +211,17 @@ static void capture_close(struct driver *d)
 	dump_close(c->dump, &end);
 	free(c->explain);
 	free(c);
+}
+
+void driver_capture_detach(struct driver **top, struct driver *capture)
+{
+	struct capture *c = (struct capture *)capture;
+
+	while (*top != capture)
+		top = &((struct capture *)*top)->inner;
+	*top = c->inner;
+	c->inner = NULL;
+	capture_close(capture);
 }
 
 static const struct driver_ops capture_ops = {

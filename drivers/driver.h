@@ -113,6 +113,7 @@ struct fault_note { enum fault_fate fate; bool out; uint64_t number; struct span
 void driver_fault_tell(struct driver *fault, void (*tell)(void *ctx, const struct fault_note *note), void *ctx);
 
 struct capture_options {
+	int fd;				/* above 0: pcapng goes there, to somebody who reads it at the other end, instead of to a path */
 	const char *path;		/* "-": the standard output. pcapng when it is that, or ends in .pcapng, or is a FIFO
 					 * whose name does not end in .pcap; else pcap */
 	usec_t epoch_us;		/* makes wall time of the clock of now_us */
@@ -142,6 +143,8 @@ void driver_capture_probe(void *capture, const struct tapir_event *event);
 bool driver_capture_listens(const struct driver *capture);	/* no: a pcap file has no place for what the probe tells */
 /* For driver_fault_tell, with the capture as its context. */
 void driver_capture_fault(void *capture, const struct fault_note *note);
+/* Ends a capture and leaves the driver that it was around. *top is it, or a capture around it, and so on. */
+void driver_capture_detach(struct driver **top, struct driver *capture);
 
 /* Prints one packetdrill-like line a frame to file (a FILE *): "0.001234 < S 0:0(0) win 65535 <mss 1460,...>"; what came in
  * with '<', what went out with '>'. TCP numbers are relative to the first seen of the connection. */
@@ -170,5 +173,20 @@ size_t trace_fault_format(char *text, size_t size, const struct fault_note *note
 struct trace_tcp { struct tapir_endpoint src, dst; uint32_t seq, ack, len; bool syn, fin, rst, has_ack; };
 /* True when frame holds a TCP header, whose numbers are then in *tcp. */
 bool trace_find_tcp(struct span frame, bool ip_only, struct trace_tcp *tcp);
+
+/* And all that a reader of captures compares. wnd is the raw field; text lies in the frame. */
+struct trace_segment {
+	struct trace_tcp tcp;
+	uint32_t wnd;
+	struct span text;
+	uint16_t mss;			/* 0: no such option; so with the others */
+	uint8_t wscale;
+	bool has_wscale, sack_permitted, has_ts, ece, cwr;
+	uint32_t ts_val, ts_ecr;
+	uint8_t sack_count;
+	struct { uint32_t start, end; } sack[4];
+	enum trace_sum { TRACE_SUM_GOOD, TRACE_SUM_LEFT, TRACE_SUM_BAD } sum;	/* LEFT: to a card to complete */
+};
+bool trace_find_segment(struct span frame, bool ip_only, struct trace_segment *segment);
 
 #endif

@@ -81,7 +81,7 @@ static void put_pcapng_header(struct dump *d)
 
 static bool begin_file(struct dump *d)
 {
-	d->sink = sink_open(d->path);
+	d->sink = d->o.fd > 0 ? sink_open_fd(d->o.fd) : sink_open(d->path);
 	if (d->sink == NULL)
 		return false;
 	d->has_frames = false;
@@ -104,7 +104,7 @@ struct dump *dump_open(const struct capture_options *o, bool ip_only)
 	}
 	d->o = *o;
 	d->ip_only = ip_only;
-	d->ng = is_pcapng(o->path);
+	d->ng = o->fd > 0 || is_pcapng(o->path);
 	if (strlen(o->path) < sizeof d->path && (strcpy(d->path, o->path), begin_file(d))) {
 		if (o->rotate_bytes == 0 || !(sink_is_pipe(d->sink) || strcmp(o->path, "-") == 0))
 			return d;

@@ -269,6 +269,12 @@ struct tapir *loop_stack(struct loop *l)
 	return l->stack;
 }
 
+struct driver **loop_driver(struct loop *l)
+{
+	assert(loop_is_owner(l));
+	return &l->driver;
+}
+
 /* ---- opening and closing ---- */
 
 static void free_loop(struct loop *l)

@@ -13,6 +13,8 @@ struct loop *loop_open(struct driver *driver, const struct tapir_config *config)
 void loop_close(struct loop *l);			/* stops its thread first; sends what is still owed (RSTs) */
 const char *loop_error(void);
 struct tapir *loop_stack(struct loop *l);
+/* Where the loop has its driver, so that a capture can be put around it, and taken off again, between two frames. */
+struct driver **loop_driver(struct loop *l);
 
 /* Calls cb(ctx) on the loop when fd is ready for events (EPOLLIN ...). One watch per fd; events 0 removes it.
  * A regular file, which epoll refuses, counts as always ready. 0, or a negative errno. */

@@ -15,19 +15,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "internal.h"
+#include "link_type.h"
 
 #define FILE_MTU 1500			/* a file has none of its own */
 #define TIME_MAX_S (INT64_C(1) << 40)	/* 34000 years */
 #define SKIP_MAX 64			/* frames that one recv passes over */
-
-/* How frames lie in a capture: after `header` bytes, IP if the number at type_at is type_ip (type_at -1: always). */
-struct link_type { int dlt; bool ip_only; uint32_t header; int type_at; };
-
-static const struct link_type link_types[] = {
-	{DLT_EN10MB, false, 0, -1}, {DLT_RAW, true, 0, -1}, {DLT_IPV4, true, 0, -1},
-	{DLT_LINUX_SLL, true, 16, 14}, {DLT_LINUX_SLL2, true, 20, 0},
-};
 
 struct wire {
 	struct driver d;
@@ -46,36 +38,19 @@ struct wire {
 	bool broken;			/* the file ended in the middle of a frame: recv says so once */
 };
 
-static const struct link_type *find_link_type(int dlt)
-{
-	for (size_t i = 0; i < sizeof link_types / sizeof link_types[0]; i++)
-		if (link_types[i].dlt == dlt)
-			return &link_types[i];
-	return NULL;
-}
-
-static int refuse_link_type(const char *name, int dlt)
-{
-	const char *text = pcap_datalink_val_to_name(dlt);
-
-	return driver_fail("%s carries %s frames, and only Ethernet, raw IPv4 and Linux cooked ones can be read.", name,
-			   text ? text : "unknown");
-}
-
 /* Copies one captured frame to f. False: it is skipped. */
 static bool deliver(struct wire *w, const struct pcap_pkthdr *h, const u_char *bytes, struct tapir_frame *f)
 {
-	const struct link_type *link = w->link;
-	uint32_t n = h->caplen;
+	struct span frame = {bytes, h->caplen};
 
-	if (h->caplen < h->len || n < link->header || n - link->header > f->room) {
+	if (h->caplen < h->len || h->caplen < w->link->header || h->caplen - w->link->header > f->room) {
 		w->skipped++;
 		return false;
 	}
-	if (link->type_at >= 0 && (bytes[link->type_at] != 0x08 || bytes[link->type_at + 1] != 0x00))
+	if (!link_type_strip(w->link, &frame))
 		return false;		/* not IPv4 */
-	f->len = n - link->header;
-	memcpy(f->data, bytes + link->header, f->len);
+	f->len = (uint32_t)frame.n;
+	memcpy(f->data, frame.p, f->len);
 	f->offload = (struct tapir_offload){.csum = TAPIR_CSUM_NONE};
 	return true;
 }
@@ -181,9 +156,9 @@ static int live_activate(struct wire *w)
 		return activate_failed(w, result);
 	if (pcap_setnonblock(w->p, 1, why) != 0 || pcap_setdirection(w->p, PCAP_D_IN) != 0)
 		return driver_fail("%s cannot be read as a wire: %s%s.", w->name, why, pcap_geterr(w->p));
-	w->link = find_link_type(pcap_datalink(w->p));
+	w->link = link_type_find(pcap_datalink(w->p));
 	if (w->link == NULL || w->link->header != 0)
-		return refuse_link_type(w->name, pcap_datalink(w->p));
+		return link_type_refuse(w->name, pcap_datalink(w->p));
 	w->d.ip_only = w->link->ip_only;
 	w->d.fd = pcap_get_selectable_fd(w->p);
 	w->d.mtu = driver_link_mtu(w->name);
@@ -275,9 +250,9 @@ static int file_open(struct wire *w, const char *out_path)
 	w->p = pcap_open_offline_with_tstamp_precision(w->name, PCAP_TSTAMP_PRECISION_NANO, why);
 	if (w->p == NULL)
 		return driver_fail("The capture file %s cannot be read: %s.", w->name, why);
-	w->link = find_link_type(pcap_datalink(w->p));
+	w->link = link_type_find(pcap_datalink(w->p));
 	if (w->link == NULL)
-		return refuse_link_type(w->name, pcap_datalink(w->p));
+		return link_type_refuse(w->name, pcap_datalink(w->p));
 	w->d.ip_only = w->link->ip_only;
 	if (out_path)
 		w->answers = dump_open(&(struct capture_options){.path = out_path}, w->d.ip_only);

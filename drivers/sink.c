@@ -22,6 +22,7 @@
 struct sink {
 	int fd;
 	bool file, pipe, broken, full_said;	/* file: it is ours from its first byte; pipe: writing never waits */
+	bool silent;
 	uint64_t written, left_out;
 	uint8_t *buf;
 	size_t at, n, room;
@@ -76,12 +77,27 @@ struct sink *sink_open(const char *path)
 	return NULL;
 }
 
+struct sink *sink_open_fd(int fd)
+{
+	struct sink *s = calloc(1, sizeof *s);
+
+	if (s == NULL) {
+		driver_fail("Out of memory.");
+		return NULL;
+	}
+	s->fd = fd;
+	s->pipe = fcntl(fd, F_SETFL, O_NONBLOCK) == 0;
+	s->silent = s->full_said = true;
+	return s;
+}
+
 /* Says the error once; what could only be written in part is cut off, so that a reader has no cause to complain. */
 static void break_off(struct sink *s, const char *why, size_t part)
 {
 	if (part > 0 && s->file && ftruncate(s->fd, (off_t)s->written) < 0)
 		why = "and its last frame is cut short";
-	driver_warn("the capture %s ends here: %s", s->path, why);
+	if (!s->silent)
+		driver_warn("the capture %s ends here: %s", s->path, why);
 	s->broken = true;
 	s->at = s->n = 0;
 }
@@ -197,7 +213,7 @@ static void drain(struct sink *s)
 void sink_close(struct sink *s)
 {
 	drain(s);
-	if (close(s->fd) < 0 && !s->broken)
+	if (close(s->fd) < 0 && !s->broken && !s->silent)
 		driver_warn("the capture %s may be incomplete: %s", s->path, strerror(errno));
 	free(s->buf);
 	free(s);

@@ -7,6 +7,8 @@
 struct sink;
 /* A file, a FIFO (which waits for its reader), or the standard output for "-". NULL: driver_error(). */
 struct sink *sink_open(const char *path);
+/* A descriptor that somebody reads at the other end of, from now on the sink's. What goes wrong with it is said to nobody. */
+struct sink *sink_open_fd(int fd);
 /* Room for a record of at most n bytes, which sink_commit then adds with the bytes it really has. NULL: it is left out. */
 uint8_t *sink_reserve(struct sink *s, size_t n);
 void sink_commit(struct sink *s, size_t n);

@@ -347,23 +347,76 @@ size_t trace_format(char *text, size_t size, struct span frame, const struct tra
 	return l.len;
 }
 
-bool trace_find_tcp(struct span frame, bool ip_only, struct trace_tcp *tcp)
+/* A checksum that is left to the card is the pseudo-header's sum alone, or nothing at all. */
+static enum trace_sum sum_of(const struct ipv4_header *ip, struct span s)
+{
+	uint64_t pseudo = checksum_pseudo(&ip->src, &ip->dst, ip->proto, (uint32_t)s.n);
+	uint16_t field = get_be16(s.p + TCP_CHECKSUM_AT);
+
+	if (checksum_ok(pseudo, s))
+		return TRACE_SUM_GOOD;
+	return field == 0 || field == checksum_fold(pseudo) ? TRACE_SUM_LEFT : TRACE_SUM_BAD;
+}
+
+static void take_options(struct trace_segment *t, const struct tcp_options *o)
+{
+	t->mss = o->mss;
+	t->wscale = o->wscale;
+	t->has_wscale = o->has_wscale;
+	t->sack_permitted = o->sack_permitted;
+	t->has_ts = o->has_ts;
+	t->ts_val = o->ts_val;
+	t->ts_ecr = o->ts_ecr;
+	t->sack_count = o->sack_count;
+	for (size_t i = 0; i < o->sack_count && i < sizeof t->sack / sizeof t->sack[0]; i++) {
+		t->sack[i].start = o->sack[i].start.n;
+		t->sack[i].end = o->sack[i].end.n;
+	}
+}
+
+static bool find_tcp(struct span frame, bool ip_only, struct ipv4_header *ip, struct span *bytes)
 {
 	struct eth_header eth;
+
+	*bytes = frame;
+	if (!ip_only && (eth_parse(frame, &eth, bytes) != ACCEPT || eth.type != ETH_TYPE_IPV4))
+		return false;
+	return ipv4_parse(*bytes, ip, bytes) == ACCEPT && ip->proto == IP_PROTO_TCP && !ip->mf && !ip->offset;
+}
+
+static struct trace_tcp numbers_of(const struct ipv4_header *ip, const struct tcp_seg *seg)
+{
+	return (struct trace_tcp){
+		.src = {ip->src, seg->src_port}, .dst = {ip->dst, seg->dst_port}, .seq = seg->seq.n, .ack = seg->ack.n,
+		.len = seg->len, .syn = seg->flags & TCP_SYN, .fin = seg->flags & TCP_FIN, .rst = seg->flags & TCP_RST,
+		.has_ack = seg->flags & TCP_ACK,
+	};
+}
+
+bool trace_find_segment(struct span frame, bool ip_only, struct trace_segment *t)
+{
 	struct ipv4_header ip;
 	struct tcp_seg seg;
-	struct span payload = frame;
+	struct span bytes;
 
-	if (!ip_only && (eth_parse(frame, &eth, &payload) != ACCEPT || eth.type != ETH_TYPE_IPV4))
+	if (!find_tcp(frame, ip_only, &ip, &bytes) || tcp_parse(bytes, &ip.src, &ip.dst, true, &seg) != ACCEPT)
 		return false;
-	if (ipv4_parse(payload, &ip, &payload) != ACCEPT || ip.proto != IP_PROTO_TCP || ip.mf || ip.offset)
-		return false;
-	if (tcp_parse(payload, &ip.src, &ip.dst, true, &seg) != ACCEPT)
-		return false;
-	*tcp = (struct trace_tcp){
-		.src = {ip.src, seg.src_port}, .dst = {ip.dst, seg.dst_port}, .seq = seg.seq.n, .ack = seg.ack.n,
-		.len = seg.len, .syn = seg.flags & TCP_SYN, .fin = seg.flags & TCP_FIN, .rst = seg.flags & TCP_RST,
-		.has_ack = seg.flags & TCP_ACK,
+	*t = (struct trace_segment){
+		.tcp = numbers_of(&ip, &seg), .wnd = seg.wnd, .text = seg.text, .ece = seg.flags & TCP_ECE,
+		.cwr = seg.flags & TCP_CWR, .sum = sum_of(&ip, bytes),
 	};
+	take_options(t, &seg.opt);
+	return true;
+}
+
+bool trace_find_tcp(struct span frame, bool ip_only, struct trace_tcp *tcp)
+{
+	struct ipv4_header ip;
+	struct tcp_seg seg;
+	struct span bytes;
+
+	if (!find_tcp(frame, ip_only, &ip, &bytes) || tcp_parse(bytes, &ip.src, &ip.dst, true, &seg) != ACCEPT)
+		return false;
+	*tcp = numbers_of(&ip, &seg);
 	return true;
 }

@@ -62,6 +62,12 @@ struct tapir *tapir_init(void *mem, const struct tapir_config *config, usec_t no
 
 const struct tapir_config *tapir_get_config(const struct tapir *t) { return &t->cfg; }
 
+void tapir_set_probe(struct tapir *t, tapir_probe_fn fn, void *ctx)
+{
+	t->cfg.probe = fn;
+	t->cfg.probe_ctx = ctx;
+}
+
 /* ---- frames ---------------------------------------------------------------------------------------------------- */
 
 /* The largest frame that the driver may read: with segmentation offload a whole IP datagram. */

@@ -437,6 +437,7 @@ size_t tapir_size(const struct tapir_config *config);
 /* Makes a stack in mem (tapir_size bytes, aligned to 64), which stays the caller's and must outlive it. config is
  * copied. now_us is the time on the clock that tapir_tick will be given. NULL when the configuration is impossible. */
 struct tapir *tapir_init(void *mem, const struct tapir_config *config, usec_t now_us);
+void tapir_set_probe(struct tapir *t, tapir_probe_fn probe, void *ctx);	/* from now on instead of config.probe; NULL: none */
 const struct tapir_config *tapir_get_config(const struct tapir *t);	/* as completed by tapir_init: mac, mtu ... */
 
 /* An empty buffer for one received frame: the largest that can arrive fits. NULL: the pools are empty; read and throw

@@ -1,6 +1,6 @@
 /* fuzz_pcap.c: capture files, of any format that libpcap knows, as anybody may hand them in: the replay driver reads the bytes,
- * frame by frame, and `tapir ladder` draws them, every segment. Whatever is wrong ends in a sentence; time never goes back;
- * and the file ends. */
+ * frame by frame, and `tapir ladder` draws them, every segment, in each of its forms. Whatever is wrong ends in a sentence; time
+ * never goes back; and the file ends. */
 #include <assert.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -49,15 +49,19 @@ static void be_quiet(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	int fd = memfd_create("capture", MFD_CLOEXEC);
-	char path[40], ladder[] = "ladder", all[] = "--all";
-	char *argv[] = {ladder, all, path, NULL};
+	char path[40], ladder[] = "ladder", all[] = "--all", mermaid[] = "--mermaid", svg[] = "--svg", zh[] = "--lang=zh";
+	char *forms[] = {all, mermaid, svg, zh};
 
 	be_quiet();
 	assert(fd >= 0 && write(fd, data, size) == (ssize_t)size);
 	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
 	replay(path, size);
-	optind = 0;			/* glibc: begin again */
-	ladder_main(3, argv);
+	for (size_t i = 0; i < sizeof forms / sizeof forms[0]; i++) {
+		char *argv[] = {ladder, all, forms[i], path, NULL};
+
+		optind = 0;		/* glibc: begin again */
+		ladder_main(4, argv);
+	}
 	close(fd);
 	return 0;
 }

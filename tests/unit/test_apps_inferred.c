@@ -133,6 +133,25 @@ START_TEST(a_fin_before_lost_text_counts_when_it_is_acknowledged)
 }
 END_TEST
 
+START_TEST(what_was_lost_changes_only_who_sent_it)
+{
+	struct trace_tcp syn = segment(0, S, 0, 0, 0), fin = segment(0, F | A, 1, 1, 0), rst = segment(1, R, 1, 0, 0);
+
+	begin_with(syn);
+	ck_assert(inferred_lost_segment(&conn, &syn));
+	ck_assert_int_eq(conn.side[0].state, TAPIR_TCP_SYN_SENT);
+	ck_assert_int_eq(conn.side[1].state, TAPIR_TCP_LISTEN);
+	ck_assert(!inferred_lost_segment(&conn, &syn));
+	established();
+	ck_assert(inferred_lost_segment(&conn, &fin));
+	ck_assert_int_eq(conn.side[0].state, TAPIR_TCP_FIN_WAIT_1);
+	ck_assert_int_eq(conn.side[1].state, TAPIR_TCP_ESTABLISHED);
+	ck_assert(inferred_lost_segment(&conn, &rst));
+	ck_assert_int_eq(conn.side[0].state, TAPIR_TCP_FIN_WAIT_1);
+	ck_assert_int_eq(conn.side[1].state, TAPIR_TCP_CLOSED);
+}
+END_TEST
+
 START_TEST(a_reset_ends_both_sides)
 {
 	established();
@@ -191,6 +210,7 @@ Suite *suite(void)
 	tcase_add_test(c, the_other_side_may_close_first);
 	tcase_add_test(c, a_simultaneous_close);
 	tcase_add_test(c, a_fin_before_lost_text_counts_when_it_is_acknowledged);
+	tcase_add_test(c, what_was_lost_changes_only_who_sent_it);
 	tcase_add_test(c, a_reset_ends_both_sides);
 	tcase_add_test(c, a_capture_may_begin_in_the_middle);
 	tcase_add_test(c, a_capture_may_begin_with_the_answer_to_a_syn);

@@ -85,6 +85,18 @@ START_TEST(upper_case_leaves_other_bytes_alone)
 }
 END_TEST
 
+START_TEST(a_chinese_character_takes_two_columns)
+{
+	ck_assert_uint_eq(utf8_columns(""), 0);
+	ck_assert_uint_eq(utf8_columns("ack 1"), 5);
+	ck_assert_uint_eq(utf8_columns("三次握手"), 8);
+	ck_assert_uint_eq(utf8_columns("（重传）"), 8);
+	ck_assert_uint_eq(utf8_columns("é"), 1);
+	ck_assert_uint_eq(utf8_columns("e\u0301"), 1);		/* an accent that combines */
+	ck_assert_uint_eq(utf8_columns("\xff\xe4\xb8"), 3);	/* bytes that are none count one each */
+}
+END_TEST
+
 Suite *suite(void)
 {
 	Suite *s = suite_create("utf8");
@@ -96,6 +108,7 @@ Suite *suite(void)
 	tcase_add_test(c, the_whole_part_ends_between_two_characters);
 	tcase_add_test(c, upper_case_knows_more_than_ascii);
 	tcase_add_test(c, upper_case_leaves_other_bytes_alone);
+	tcase_add_test(c, a_chinese_character_takes_two_columns);
 	suite_add_tcase(s, c);
 	return s;
 }
