@@ -122,9 +122,9 @@ static bool counts_are_possible(const struct tapir_config *c)
 
 	return c->max_sockets && c->max_sockets <= most && c->max_conns && c->max_conns <= most && c->max_half_open &&
 	       c->max_half_open <= most && c->max_time_wait && c->max_time_wait <= most &&
-	       c->max_datagram <= most && c->max_sending <= most && c->tcp_tunings <= most && c->small_frames >= 16 && c->small_frames <= most && c->large_frames >= 2 &&
-	       c->large_frames <= 1u << 20 && c->arp_entries && c->arp_tries && c->reass_max <= 256 &&
-	       c->icmp_rate <= 1000000 && c->icmp_burst <= 1000000;
+	       c->max_datagram <= most && c->max_sending <= most && c->tcp_tunings <= most && c->small_frames >= 16 &&
+	       c->small_frames <= most && c->large_frames >= 2 && c->large_frames <= 1u << 20 && c->arp_entries && c->arp_tries &&
+	       c->reass_max <= 256 && c->icmp_rate <= 1000000 && c->icmp_burst <= 1000000;
 }
 
 static bool tcp_is_possible(const struct tapir_config *c)

@@ -1,5 +1,5 @@
-/* ecn.c: Explicit Congestion Notification (RFC 3168 6.1). Owns c->ecn and the sender's ecn_recover: what the two SYNs agreed on, as a
- * receiver whether CE is to be echoed, as a sender whether CWR is owed and which window was already reduced for.
+/* ecn.c: Explicit Congestion Notification (RFC 3168 6.1). Owns c->ecn and the sender's ecn_recover: what the two SYNs agreed on,
+ * as a receiver whether CE is to be echoed, as a sender whether CWR is owed and which window was already reduced for.
  *
  * Both directions are one byte of flags, each literally a sentence of RFC 3168 6.1.1: who has sent or got which kind of SYN.
  * Nothing here sends, nothing here moves a window: output.c asks what to put on a segment, tcp_reduce_window() reacts.

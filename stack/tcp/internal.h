@@ -174,7 +174,8 @@ void tcp_fastopen_settle(struct tapir *t, struct tcp_conn *c, bool reset);
 void tcp_owe_challenge_ack(struct tapir *t, struct tcp_conn *c, const char *why);	/* rate limited (RFC 5961 7) */
 
 /* --- defer.c: TCP_DEFER_ACCEPT --- */
-bool tcp_defer_holds(const struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg);	/* this ACK of our SYN is not what is waited for */
+/* This ACK of our SYN is not what is waited for. */
+bool tcp_defer_holds(const struct tapir *t, struct tcp_conn *c, const struct tcp_seg *seg);
 /* The peer has the SYN-ACK: a timeout only counts; asked before it does. */
 bool tcp_defer_is_quiet(const struct tapir *t, const struct tcp_conn *c);
 uint8_t tcp_defer_limit(const struct tapir *t, const struct tcp_conn *c);	/* its listener's timeouts; 0: it has none */

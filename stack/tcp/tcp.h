@@ -20,7 +20,7 @@ struct tcp_choices {
 	uint32_t window_clamp;			/* TCP_WINDOW_CLAMP, bytes; 0: none */
 	int32_t linger2_s;			/* TCP_LINGER2; -1: no wait */
 	uint16_t keep_idle_s, keep_interval_s, maxseg;
-	uint16_t fastopen;			/* TCP_FASTOPEN of a listener: how many may be open before their handshake has ended */
+	uint16_t fastopen;			/* TCP_FASTOPEN, a listener's: open before their handshake has ended; 0: none */
 	uint8_t keep_count, syn_retries;
 	uint8_t defer;				/* TCP_DEFER_ACCEPT of a listener: timeouts to wait for text; 0: none */
 	uint8_t none;				/* 0 */
@@ -179,7 +179,7 @@ struct tcp_conn {
 	struct sack_block dsack;		/* dsack.c: a duplicate that no ACK has reported; start == end: none */
 };
 
-_Static_assert(sizeof(struct tcp_conn) <= 416, "with its socket (72), and its share of pools and tables, an idle one is to cost 512");
+_Static_assert(sizeof(struct tcp_conn) <= 416, "with its socket (72) and its share of pools an idle one is to cost 512");
 
 struct tcp_hash { uint32_t *buckets, mask; };	/* of connections' numbers */
 struct tcp {

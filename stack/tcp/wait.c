@@ -83,5 +83,5 @@ void tcp_waiting_check(const struct tapir *t)
 
 	assert(!c || !is_to_be_had(t) || c->is_ready);
 	for (uint32_t prev = 0; c; prev = tcp_number(t, c), c = tcp_slot(t, c->links[LINK_WAITING].next))
-		assert(c->waits && c->links[LINK_WAITING].prev == prev && c->state != TCP_CLOSED && (!c->sender || !c->sender->first));
+		assert(c->waits && c->links[LINK_WAITING].prev == prev && (!c->sender || !c->sender->first));
 }

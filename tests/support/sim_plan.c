@@ -277,8 +277,9 @@ static void print_stack(const struct tapir_config *c, int node)
 		"msl %llu s frames %u senders %u %s%s%s%s%s%s%s%s\n", node, c->mtu, (long long)c->isn,
 		(unsigned long long)(c->rto_min_us / TAPIR_MS), (unsigned long long)(c->delack_us / TAPIR_MS), c->quickacks,
 		c->initial_window, c->sndbuf, c->rcvbuf, (unsigned long long)(c->msl_us / TAPIR_SEC), c->small_frames,
-		c->max_sending, tapir_cc_name(c->congestion), c->pacing ? " paced" : "", c->tlp ? " tlp" : "", c->timestamps ? " ts" : "",
-		c->sack ? " sack" : "", c->dsack ? " dsack" : "", c->window_scale ? " ws" : "", c->nagle ? " nagle" : "");
+		c->max_sending, tapir_cc_name(c->congestion), c->pacing ? " paced" : "", c->tlp ? " tlp" : "",
+		c->timestamps ? " ts" : "", c->sack ? " sack" : "", c->dsack ? " dsack" : "",
+		c->window_scale ? " ws" : "", c->nagle ? " nagle" : "");
 }
 
 static void print_conn(const struct sim_conn *c, int index)

@@ -292,11 +292,15 @@ START_TEST(who_has_a_turn_and_may_not_send_gives_it_away)
 	peer_expects(&p[3], "P. 1:1001(1000) ack 1");
 	peer_expects_nothing(&p[3]);
 	peer_sends(&p[3], ". 1:1(0) ack 1001");
+	peer_until_timer(&p[0]);
 	for (int i = 0; i < 3; i++) {
-		peer_until_timer(&p[i]);
 		peer_expects(&p[i], ". 1:11(10) ack 1");
 		peer_expects_nothing(&p[i]);
-		peer_sends(&p[i], ". 1:1(0) ack 11");
+		peer_sends(&p[i], ". 1:1(0) ack 11 win 10");
+	}
+	for (int i = 0; i < 3; i++) {
+		peer_expects_nothing(&p[i]);
+		peer_sends(&p[i], ". 1:1(0) ack 11 win 1000");
 		peer_expects(&p[i], "P. 11:1001(990) ack 1");
 		peer_sends(&p[i], ". 1:1(0) ack 1001");
 	}
