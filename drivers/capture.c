@@ -3,7 +3,8 @@
  *
  * Frames pass unchanged and at once; the file gets a copy in which partial checksums are completed, so that no reader
  * complains of them. What arrives is written when the stack has said what became of it: until then it waits here, with what else
- * arrives at that time, at the longest until something leaves, or arrives later. A frame is in the file FLUSH_US later at the latest: the first unflushed one sets a deadline.
+ * arrives at that time, at the longest until something leaves, or arrives later. A frame is in the file FLUSH_US later at the
+ * latest: the first unflushed one sets a deadline.
  * Writing at each frame would be a system call each, and a capture must not change the timing of what it shows; only a pipe,
  * whose reader looks on, is worth that. */
 #include <stdlib.h>

@@ -2,9 +2,9 @@
  *
  * What is told from a frame's arrival to its verdict is about that frame, but for a segment that answers it; of frames that
  * arrive together the first that has no verdict is meant, and where segments were joined what they caused is told of the first
- * of them. Answers, and what is told at any other time, by a timer or by a program's call, waits for the next frame that its connection sends. What
- * finds no such frame within WAIT_US, the end of TIME-WAIT for one, goes with whichever frame leaves then, with its
- * connection's name and its age.
+ * of them. An answer, and what is told at any other time, by a timer or by a program's call, waits for the next frame that its
+ * connection sends. What finds no such frame within WAIT_US, the end of TIME-WAIT for one, goes with whichever frame leaves
+ * then, with its connection's name and its age.
  *
  * Bounded: WAITING events wait, the oldest gives way; a frame has so many remarks as struct remarks holds. */
 #include <assert.h>

@@ -100,19 +100,18 @@ static bool continues(const struct run *r, const struct piece *p)
 static bool copy_text(const struct piece *p, uint8_t *to)
 {
 	struct span text = span_of(p->tcp + p->header, p->text);
-	uint8_t pseudo[4] = {0, IP_PROTO_TCP};
 	uint64_t sum;
 
 	if (p->checked) {
 		memcpy(to, text.p, text.n);
 	} else {
-		put_be16(pseudo + 2, (uint16_t)(p->header + p->text));
-		sum = checksum_add(checksum_add(0, span_of(p->ip + IP_ADDRESSES_AT, 8)), span_of(pseudo, 4));
-		sum = checksum_copy(checksum_add(sum, span_of(p->tcp, p->header)), to, text);
+		sum = checksum_field(checksum_words(0, p->ip + IP_ADDRESSES_AT, 8), IP_PROTO_TCP);
+		sum = checksum_field(sum, (uint16_t)(p->header + p->text));
+		sum = checksum_copy(checksum_words(sum, p->tcp, p->header), to, text);
 		if (checksum_fold(sum) != 0xffff)
 			return false;
 	}
-	return checksum_ok(0, span_of(p->ip, IPV4_HEADER));
+	return checksum_fold(checksum_words(0, p->ip, IPV4_HEADER)) == 0xffff;
 }
 
 /* The large frame, with the first segment in it. False: there is none, or its checksum is wrong, as IP or TCP will say. */

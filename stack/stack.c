@@ -126,7 +126,7 @@ static void input_some(struct tapir *t, struct tapir_frame *frames[], uint32_t n
 		lens[i] = frames[i]->len;
 	for (uint32_t i = 0; i < n; i++) {
 		if (frames[i])
-			verdicts[i] = take(t, t->cfg.gro ? gather(t, frames + i, n - i, &joined) : frames[i]);
+			verdicts[i] = take(t, t->cfg.gro && i + 1 < n ? gather(t, frames + i, n - i, &joined) : frames[i]);
 		for (uint32_t k = i; joined; k++, joined >>= 1)
 			if (joined & 1)
 				verdicts[k] = verdicts[i];

@@ -24,6 +24,8 @@ uint8_t tcp_sack_block_count(const struct tcp_conn *c)
 {
 	uint32_t n = c->ts_on ? 3 : TCP_SACK_BLOCKS;
 
+	if (!c->piece_count && !tcp_dsack_waits(c))
+		return 0;
 	while (n && SACK_OPTION(n) > c->snd.mss / 2u)
 		n--;
 	return (uint8_t)(c->sack_on ? min_u32(n, c->piece_count + (tcp_dsack_waits(c) ? 1u : 0u)) : 0);

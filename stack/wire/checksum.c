@@ -41,10 +41,9 @@ uint64_t checksum_add(uint64_t sum, struct span s)
 
 	sum = add_blocks(sum, p, s.n / BLOCK);
 	p += s.n - left;
-	for (; left >= 4; left -= 4, p += 4) {
-		memcpy(&word, p, 4);
-		sum += word;
-	}
+	sum = checksum_words(sum, p, left);
+	p += left / 4 * 4;
+	left %= 4;
 	if (left) {
 		word = 0;		/* an odd last byte is followed by a zero byte (RFC 1071 1) */
 		memcpy(&word, p, left);

@@ -6,7 +6,28 @@
 
 /* sum plus the bytes of s. Spans that are summed one after the other must have even length but for the last one. */
 uint64_t checksum_add(uint64_t sum, struct span s);
-/* The same in one pass with copying them to `to`. */
+/* The same for n bytes, a multiple of 4 and few of them. */
+static inline uint64_t checksum_words(uint64_t sum, const uint8_t *p, size_t n)
+{
+	uint32_t word;
+
+	for (; n >= 4; n -= 4, p += 4) {
+		memcpy(&word, p, 4);
+		sum += word;
+	}
+	return sum;
+}
+/* sum plus a field of 16 bits. */
+static inline uint64_t checksum_field(uint64_t sum, uint16_t value)
+{
+	uint8_t bytes[2];
+	uint16_t word;
+
+	put_be16(bytes, value);
+	memcpy(&word, bytes, 2);
+	return sum + word;
+}
+/* checksum_add in one pass with copying them to `to`. */
 uint64_t checksum_copy(uint64_t sum, uint8_t *to, struct span s);
 /* Adds a span that begins at an odd byte of the whole: as if one byte had gone before it. */
 uint64_t checksum_add_odd(uint64_t sum, struct span s);

@@ -30,7 +30,6 @@ static size_t find_tcp(struct span head, size_t ip_at)
 bool cut_begin(struct cut *c, struct span head, uint16_t ip_at)
 {
 	size_t tcp_at = find_tcp(head, ip_at);
-	static const uint8_t proto[2] = {0, IP_PROTO_TCP};
 	uint8_t *ip = c->head + ip_at;
 
 	if (!tcp_at || head.n > sizeof c->head)
@@ -41,7 +40,7 @@ bool cut_begin(struct cut *c, struct span head, uint16_t ip_at)
 	c->tcp_at = (uint16_t)tcp_at;
 	c->made = 0;
 	put_be16(ip + IP_CHECKSUM_AT, 0);
-	c->tcp_sum = checksum_add(checksum_add(0, span_of(ip + IP_ADDRESSES_AT, 8)), span_of(proto, 2));
+	c->tcp_sum = checksum_field(checksum_words(0, ip + IP_ADDRESSES_AT, 8), IP_PROTO_TCP);
 	c->ip_sum = checksum_add(0, span_of(ip, 2)) +
 		    checksum_add(0, span_of(ip + IP_ID_AT + 2, tcp_at - ip_at - IP_ID_AT - 2));
 	return true;
@@ -51,12 +50,12 @@ static void set_ip(const struct cut *c, uint8_t *ip, uint32_t n)
 {
 	put_be16(ip + IP_LENGTH_AT, (uint16_t)(c->head_len - c->ip_at + n));
 	put_be16(ip + IP_ID_AT, (uint16_t)(get_be16(ip + IP_ID_AT) + c->made));
-	put_be16(ip + IP_CHECKSUM_AT, checksum_finish(checksum_add(c->ip_sum, span_of(ip + IP_LENGTH_AT, 4))));
+	put_be16(ip + IP_CHECKSUM_AT, checksum_finish(checksum_words(c->ip_sum, ip + IP_LENGTH_AT, 4)));
 }
 
 void cut_next(struct cut *c, uint8_t *p, uint32_t at, uint32_t n, bool last)
 {
-	uint8_t *tcp = p + c->tcp_at, len[2];
+	uint8_t *tcp = p + c->tcp_at;
 
 	memcpy(p, c->head, c->head_len);
 	set_ip(c, p + c->ip_at, n);
@@ -65,6 +64,5 @@ void cut_next(struct cut *c, uint8_t *p, uint32_t at, uint32_t n, bool last)
 		tcp[TCP_FLAGS_AT] &= (uint8_t)~(TCP_FIN | TCP_PSH);
 	if (c->made++)
 		tcp[TCP_FLAGS_AT] &= (uint8_t)~TCP_CWR;
-	put_be16(len, (uint16_t)(c->head_len - c->tcp_at + n));
-	put_be16(tcp + TCP_CHECKSUM_AT, checksum_fold(checksum_add(c->tcp_sum, span_of(len, 2))));
+	put_be16(tcp + TCP_CHECKSUM_AT, checksum_fold(checksum_field(c->tcp_sum, (uint16_t)(c->head_len - c->tcp_at + n))));
 }

@@ -19,7 +19,7 @@
 #define SERVICE_PORT 80
 #define UDP_PORT 53
 #define TEXT_BYTES 70000u
-#define BATCH 80
+#define BATCH 100		/* frames of two runs, and some: the stack looks at 64 together */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

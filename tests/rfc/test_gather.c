@@ -247,7 +247,7 @@ START_TEST(a_wrong_first_one_is_refused_alone)
 		add_segments(&b, &p, 1, 3);
 		peer_batch_arrives(&b, &p);
 		ck_assert_uint_eq(arrivals(&p), 1);
-		ck_assert_str_eq(tapir_verdict_name(b.verdicts[0]), tapir_verdict_name(i < 2 ? DROP_TCP_CHECKSUM : DROP_IP_CHECKSUM));
+		ck_assert_str_eq(tapir_verdict_name(b.verdicts[0]), i < 2 ? "DROP_TCP_CHECKSUM" : "DROP_IP_CHECKSUM");
 		ck_assert_str_eq(tapir_verdict_name(b.verdicts[3]), tapir_verdict_name(ACCEPT));
 		peer_ignores_all(&p);
 		peer_sends(&p, ". %u:%u(1460) ack 1", AT(0), AT(1));
@@ -387,7 +387,8 @@ Suite *suite(void)
 	return peer_suite("segments joined", (const TTest *[]){
 		segments_that_continue_each_other_arrive_as_one, a_short_segment_is_the_last_of_its_run,
 		a_pushed_segment_is_the_last_of_its_run, what_came_one_after_the_other_is_not_joined_when_config_says_no,
-		a_run_ends_where_an_ip_datagram_does, nothing_is_joined_over_a_difference, two_connections_may_be_mixed, a_wrong_first_one_is_refused_alone,
-		a_fin_comes_after_the_run_before_it, a_rst_comes_after_the_run_before_it, a_run_may_be_out_of_order, a_run_out_of_order_is_sacked_once,
+		a_run_ends_where_an_ip_datagram_does, nothing_is_joined_over_a_difference, two_connections_may_be_mixed,
+		a_wrong_first_one_is_refused_alone, a_fin_comes_after_the_run_before_it,
+		a_rst_comes_after_the_run_before_it, a_run_may_be_out_of_order, a_run_out_of_order_is_sacked_once,
 		without_large_frames_nothing_is_joined_and_nothing_is_lost, two_full_segments_are_acknowledged_at_once, NULL});
 }
