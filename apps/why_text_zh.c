@@ -296,6 +296,7 @@ static const char *const verdicts[TAPIR_VERDICT_COUNT] = {
 	[DROP_UDP_LENGTH] = "UDP 长度字段小于 8 或超出数据报",
 	[DROP_UDP_CHECKSUM] = "UDP 校验和错误",
 	[DROP_UDP_PORT_ZERO] = "UDP 目的端口为 0",
+	[DROP_UDP_GSO] = "合有多个 UDP 数据报的帧：数据报长度为 0、一个也没有，或超过 128 个",
 	[DROP_UDP_NO_PORT] = "该端口上没有 UDP 套接字：端口不可达",
 	[DROP_UDP_QUEUE_FULL] = "UDP 套接字的接收队列已满",
 	[DROP_TCP_SHORT] = "比 TCP 首部还短",
