@@ -216,8 +216,10 @@ int tapir_cc_parse(const char *name);				/* an enum tapir_cc, or TAPIR_EINVAL */
 enum tapir_event_kind {
 	TAPIR_EV_VERDICT,	/* a frame's end: u.verdict */
 	TAPIR_EV_STATE,		/* a TCP state arrow: u.state */
-	TAPIR_EV_SEGMENT_IN,	/* a TCP segment reached its connection: u.segment, before it is processed */
-	TAPIR_EV_SEGMENT_OUT,	/* tcp_output decided on a segment: u.segment; why says the reason */
+	TAPIR_EV_SEGMENT_IN,	/* a TCP segment reached its connection: u.segment, before it is processed; several that were
+				 * joined, by the driver or by tapir_input_batch: once, as one of their length */
+	TAPIR_EV_SEGMENT_OUT,	/* tcp_output decided on a segment: u.segment; why says the reason. What the stack cuts up, each as
+				 * it leaves; what the driver cuts up, once */
 	TAPIR_EV_ACK_OWED,	/* an ACK is now owed; why says the rule */
 	TAPIR_EV_TIMER_ARMED,	/* u.timer */
 	TAPIR_EV_TIMER_FIRED,	/* u.timer */
