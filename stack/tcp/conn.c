@@ -23,7 +23,7 @@ static uint32_t bucket_count(const struct tapir_config *cfg)
 	return n;
 }
 
-#define PARTS 10
+#define PARTS 11
 
 static void carve_all(const struct tapir_config *cfg, uintptr_t *at, void *parts[PARTS])
 {
@@ -37,6 +37,7 @@ static void carve_all(const struct tapir_config *cfg, uintptr_t *at, void *parts
 	parts[7] = carve(at, tcp_pmtu_size());
 	parts[8] = carve(at, tcp_tune_size(tcp_tune_count(cfg)));
 	parts[9] = carve(at, tcp_minis_size(cfg));
+	parts[10] = carve(at, tcp_flood_size(cfg));
 }
 
 size_t tcp_size(const struct tapir_config *cfg)
@@ -71,6 +72,7 @@ void tcp_init(struct tapir *t, void *mem)
 	tcp_pmtu_init(t, parts[7]);
 	tcp_tune_init(t, parts[8], tcp_tune_count(&t->cfg));
 	tcp_minis_init(t, parts[9]);
+	tcp_flood_init(t, parts[10]);
 }
 
 void tcp_queue_push(struct tcp_queue *q, struct tcp_conn *c)
