@@ -28,7 +28,7 @@ static void begin(uint32_t rate, uint32_t half_open)
 	server = tapir_socket(t, TAPIR_SOCK_STREAM);
 	ck_assert(server >= 0);
 	ck_assert_result(tapir_bind(t, server, &local), 0);
-	ck_assert_result(tapir_listen(t, server, CLIENTS), 0);
+	ck_assert_result(tapir_listen(t, server, CLIENTS + 1), 0);
 }
 
 static void set_up(void) { begin(10, 16); }
