@@ -2,7 +2,7 @@
  * capture whose reader wants those. IP identification counts up; FIN and PSH are the last one's, CWR the first one's (RFC 3168
  * 6.1.2), as every network card does it. */
 #include <string.h>
-#include "segments.h"
+#include "datagrams.h"
 #include "stack/wire/checksum.h"
 #include "stack/wire/ipv4.h"
 #include "stack/wire/tcp.h"
@@ -33,6 +33,8 @@ static uint32_t find_text(struct segments *s)
 bool segments_begin(struct segments *s, struct span frame, const struct tapir_offload *offload, bool ip_only)
 {
 	*s = (struct segments){.frame = frame, .ip_at = ip_only ? 0 : ETH_HEADER_BYTES, .size = offload->gso_size};
+	if (offload->gso == TAPIR_GSO_UDP)
+		return datagrams_begin(s, frame, offload, s->ip_at);
 	if (offload->gso != TAPIR_GSO_TCP4 || s->size == 0)
 		return false;
 	s->text_at = find_text(s);
@@ -73,6 +75,8 @@ uint32_t segments_next(struct segments *s, uint8_t *out)
 {
 	uint32_t from = s->text_at + s->next * s->size, left, n;
 
+	if (s->udp_at)
+		return datagrams_next(s, out);
 	if (s->next == s->count)
 		return 0;
 	left = (uint32_t)s->frame.n - from;
