@@ -1,7 +1,8 @@
 /* segments.c: cuts a TCP frame that is larger than the MTU (virtio's GSO) into the segments that cross the wire, for a
- * capture whose reader wants those. What becomes of the headers is wire/cut.c's to say, as for segments that the stack cuts. */
+ * capture whose reader wants those. What becomes of the headers is wire/cut.c's to say, as for segments that the stack cuts.
+ * UDP's are datagrams.c's. */
 #include <string.h>
-#include "segments.h"
+#include "datagrams.h"
 #include "stack/wire/checksum.h"
 #include "stack/wire/ipv4.h"
 #include "stack/wire/tcp.h"
@@ -23,13 +24,17 @@ static uint32_t find_text(struct span frame, uint32_t ip_at)
 bool segments_begin(struct segments *s, struct span frame, const struct tapir_offload *offload, bool ip_only)
 {
 	uint16_t ip_at = ip_only ? 0 : ETH_HEADER_BYTES;
-	uint32_t text_at = find_text(frame, ip_at);
+	uint32_t text_at;
 
+	if (offload->gso == TAPIR_GSO_UDP)
+		return datagrams_begin(s, frame, offload, ip_at);
+	text_at = find_text(frame, ip_at);
 	if (offload->gso != TAPIR_GSO_TCP4 || offload->gso_size == 0 || text_at + offload->gso_size >= frame.n)
 		return false;
 	s->frame = frame;
 	s->text_at = text_at;
 	s->size = offload->gso_size;
+	s->udp_at = 0;
 	s->next = 0;
 	s->count = (uint32_t)((frame.n - text_at + s->size - 1) / s->size);
 	return cut_begin(&s->cut, (struct span){frame.p, text_at}, ip_at);
@@ -40,6 +45,8 @@ uint32_t segments_next(struct segments *s, uint8_t *out)
 	uint32_t at = s->next * s->size, left, n;
 	uint8_t *tcp = out + s->cut.tcp_at;
 
+	if (s->udp_at)
+		return datagrams_next(s, out);
 	if (s->next == s->count)
 		return 0;
 	left = (uint32_t)s->frame.n - s->text_at - at;

@@ -10,6 +10,7 @@ struct segments {
 	struct cut cut;
 	uint32_t text_at, size;			/* size: bytes of text in each */
 	uint32_t count, next;			/* how many there are; the next to be made */
+	uint32_t ip_at, udp_at;			/* udp_at not 0: they are UDP datagrams (datagrams.c) */
 };
 /* False: there is nothing to cut. frame is borrowed, and hides no partial checksum. */
 bool segments_begin(struct segments *s, struct span frame, const struct tapir_offload *offload, bool ip_only);

@@ -156,6 +156,7 @@ const char *tapir_errname(int error);		/* "EAGAIN" */
 	X(DROP_TCP_COOKIE, "ACK in LISTEN while SYN cookies are out, but of none that is ours and fresh: RST (RFC 4987 3.6)") \
 	X(DROP_TCP_LISTEN_NO_SYN, "segment in LISTEN without SYN, ACK or RST (RFC 9293 3.10.7.2 fourth)") \
 	X(DROP_TCP_BACKLOG, "accept queue or table of connections is full: the peer will try again") \
+	X(DROP_TCP_SYN_RATE, "more SYNs need a cookie than config.syn_cookie_rate: passed over; sent again, it goes first (RFC 4987 3)") \
 	X(DROP_TCP_DEFER_ACCEPT, "ACK of our SYN without text, where the listener waits for text (TCP_DEFER_ACCEPT)") \
 	X(DROP_TCP_SYN_SENT_ACK, "ACK in SYN-SENT is not for our SYN: RST (RFC 9293 3.10.7.3 first)") \
 	X(DROP_TCP_SYN_SENT_RST, "RST in SYN-SENT without an acceptable ACK (RFC 9293 3.10.7.3 second; RFC 5961 3.2)") \
@@ -360,6 +361,9 @@ struct tapir_config {
 	uint16_t base_mss;		/* segments that nearly every path carries; default 1024 (RFC 4821 7.2) */
 	uint8_t syn_cookies;		/* RFC 4987 3.6: 0 never (the oldest half-open connection gives way); 1 when the SYN
 					 * queue is full, the default; 2 always. As Linux' tcp_syncookies */
+	uint32_t syn_cookie_rate;	/* cookies a second, and as many for SYNs that come a second time; what is beyond waits
+					 * for its next SYN, so that a flood does not take the time of everybody else (RFC 4987
+					 * 3; stack/tcp/flood.c). Default 25000, at most 1000000; 0: without limit */
 	uint16_t fastopen;		/* RFC 7413 4: a set of enum tapir_fastopen; default TAPIR_FASTOPEN_CLIENT */
 	uint16_t fastopen_peers;	/* servers whose cookie a client keeps; default 64 */
 	usec_t fastopen_retry_us;	/* a peer that text on a SYN did not reach is left alone so long, twice that after the

@@ -23,7 +23,7 @@ static uint32_t bucket_count(const struct tapir_config *cfg)
 	return n;
 }
 
-#define PARTS 11
+#define PARTS 12
 
 static void carve_all(const struct tapir_config *cfg, uintptr_t *at, void *parts[PARTS])
 {
@@ -38,6 +38,7 @@ static void carve_all(const struct tapir_config *cfg, uintptr_t *at, void *parts
 	parts[8] = carve(at, tcp_tune_size(tcp_tune_count(cfg)));
 	parts[9] = carve(at, tcp_minis_size(cfg));
 	parts[10] = carve(at, tcp_bound_size(cfg));
+	parts[11] = carve(at, tcp_flood_size(cfg));
 }
 
 size_t tcp_size(const struct tapir_config *cfg)
@@ -73,6 +74,7 @@ void tcp_init(struct tapir *t, void *mem)
 	tcp_tune_init(t, parts[8], tcp_tune_count(&t->cfg));
 	tcp_minis_init(t, parts[9]);
 	tcp_bound_init(t, parts[10]);
+	tcp_flood_init(t, parts[11]);
 }
 
 static uint32_t open_count(const struct tapir *t) { return t->tcp->used - t->tcp->minis.unfolded; }

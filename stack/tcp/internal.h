@@ -157,6 +157,11 @@ bool tcp_cookies_are_out(const struct tapir *t);		/* a third segment may acknowl
 /* An ACK in LISTEN: opens its connection if it acknowledges a cookie, else it is answered with a RST. */
 enum tapir_verdict tcp_cookie_arrives(struct tapir *t, struct tcp_bound *b, struct tcp_arrival *a);
 
+/* --- flood.c --- */
+size_t tcp_flood_size(const struct tapir_config *cfg);
+void tcp_flood_init(struct tapir *t, void *mem);
+bool tcp_flood_answers(struct tapir *t, const struct tcp_arrival *a);	/* does this SYN get a cookie, now? */
+
 /* --- fastopen.c: RFC 7413 4 --- */
 size_t tcp_fastopen_size(const struct tapir_config *cfg);
 void tcp_fastopen_init(struct tapir *t, void *mem);

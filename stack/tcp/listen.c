@@ -116,7 +116,7 @@ static enum tapir_verdict third_check_syn(struct tapir *t, struct tcp_bound *b, 
 		return DROP_TCP_BACKLOG;
 	early = tcp_fastopen_accepts(t, &b->listener, a);
 	if (!early && wants_cookie(t, a))
-		return tcp_cookie_send(t, b, a);
+		return tcp_flood_answers(t, a) ? tcp_cookie_send(t, b, a) : DROP_TCP_SYN_RATE;
 	if (!early && syn_queue_is_full(t))
 		tcp_mini_drop(t, t->tcp->minis.syn.head);
 	c = tcp_conn_may_open(t, early) ? tcp_conn_borrow(t, TCP_LISTEN) : NULL;

@@ -181,6 +181,17 @@ struct tcp_conn {
 
 _Static_assert(sizeof(struct tcp_conn) <= 416, "with its socket (72) and its share of pools an idle one is to cost 512");
 
+/* flood.c */
+struct tcp_flood_rate { usec_t at_us; uint64_t tokens; };
+struct tcp_flood_line { uint64_t words[8]; };
+struct tcp_flood {
+	struct tcp_flood_line *young, *old;	/* SYNs that were passed over: since since_us, and before */
+	uint64_t lines;				/* of each, a power of two */
+	usec_t since_us;
+	bool remembers;				/* no: both are as they were lent */
+	struct tcp_flood_rate first, again;
+};
+
 struct tcp_hash { uint32_t *buckets, mask; };	/* of connections' numbers */
 struct tcp {
 	struct tcp_hash hash;
@@ -210,6 +221,7 @@ struct tcp {
 	struct tcp_fastopen_peer *fastopen_peers;	/* fastopen.c */
 	struct siphash_key fastopen_key;
 	usec_t cookies_until_us;		/* cookie.c: until then a SYN cookie may come back */
+	struct tcp_flood flood;
 	uint32_t next_port;
 };
 

@@ -30,7 +30,8 @@ struct world {
 	struct tapir *t;
 	struct script in;
 	usec_t now_us;
-	bool ip_only;
+	bool ip_only, gso;		/* gso: the next frame has gso_size, whatever is in it */
+	uint16_t gso_size;
 	uint8_t mac[6];
 	struct peer peers[PEERS];
 	tapir_sd sds[SOCKETS];
@@ -106,6 +107,10 @@ static void give(struct world *w, const uint8_t *p, uint32_t n, enum tapir_csum 
 	memcpy(f->data, p, n);
 	f->len = n;
 	f->offload.csum = csum;
+	if (w->gso) {
+		f->offload.gso = TAPIR_GSO_UDP;
+		f->offload.gso_size = w->gso_size;
+	}
 	if (w->wanted) {
 		w->batch[w->waiting++] = f;
 		return;
@@ -311,15 +316,22 @@ static void op_raw_tcp(struct world *w)
 		give_tcp(w, &h, n);
 }
 
+/* Now and then the driver says that there are several datagrams in the frame. */
 static void op_udp(struct world *w)
 {
 	struct ipv4_header h = {.src = some_addr(take8(&w->in)), .dst = some_addr(take8(&w->in)), .proto = IP_PROTO_UDP};
-	struct udp_header udp = {.src = take16(&w->in), .dst = take8(&w->in) & 1 ? UDP_PORT : take16(&w->in)};
-	uint32_t n = take16(&w->in) % 1473;
+	struct udp_header udp = {.src = take16(&w->in)};
+	uint8_t how = take8(&w->in);
+	uint32_t n;
 
+	udp.dst = how & 1 ? UDP_PORT : take16(&w->in);
+	w->gso = how & 2;
+	w->gso_size = how & 2 ? take16(&w->in) : 0;
+	n = take16(&w->in) % 1473;
 	memcpy(payload_of(w) + UDP_HEADER, text, n);
 	udp_emit(&udp, &h.src, &h.dst, payload_of(w), n);
 	give_datagram(w, &h, UDP_HEADER + n);
+	w->gso = false;
 }
 
 /* ICMP; an error quotes a segment of one of the peers' connections, as far as the script does not overwrite it. */
@@ -536,7 +548,7 @@ static void configure(struct world *w, struct tapir_config *c)
 	c->sack = how & 4;
 	c->window_scale = how & 8;
 	c->offload.csum = how & 16;
-	c->offload.tso4 = (how & 48) == 48;
+	c->offload.tso4 = c->offload.uso = (how & 48) == 48;
 	c->nagle = how & 64;
 	c->quickacks = how & 64 ? 0 : 16;
 	c->delack_us = how & 128 ? 0 : 40 * TAPIR_MS;
