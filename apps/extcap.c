@@ -143,7 +143,8 @@ static int hand_on(const struct asked *a, uint64_t pid)
 		return 1;
 	int fifo = open(a->fifo, O_WRONLY | O_CLOEXEC);
 	if (fifo < 0 || !stat_ask_capture(&p)) {
-		fprintf(stderr, "tapir extcap: %s cannot be written, or the stack does not answer: %s.\n", a->fifo, strerror(errno));
+		fprintf(stderr, "tapir extcap: %s cannot be written, or the stack does not answer: %s.\n", a->fifo,
+			strerror(errno));
 		close(p.fd);
 		if (fifo >= 0)
 			close(fifo);

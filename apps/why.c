@@ -17,12 +17,12 @@ static const struct option_line own_options[] = {
 	{ OPT_TAP, "tap", "NAME", "with --live: the stack on this TAP, when several run" },
 	{ OPT_PID, "pid", "PID", "with --live: the stack in this process, when several have that TAP" },
 	{ 'c', "connection", "A[,B]", "only connections of this end, or between both: 10.0.0.1, 10.0.0.1:80 or :80" },
-	{ 'k', "kind", "KIND,...", "only these: state segment ack loss window timer cc drop path ecn link buffer line difference" },
+	{ 'k', "kind", "KIND,...", "only these: state segment ack loss window timer cc drop path ecn link buffer line" },
 	{ OPT_FROM, "from", "TIME", "not before this time of the capture, in seconds or with a unit" },
 	{ OPT_TO, "to", "TIME", "and not after this one" },
 	{ OPT_AS, "as", "ADDR[:PORT]", "take the place of this host (of the one that was connected to)" },
 	{ OPT_REPLAY, "replay", NULL, "replay a capture of tapir's own, too, instead of reading what it tells" },
-	{ 'a', "all", NULL, "of a replay: all that tapir does in the host's place, not only the differences" },
+	{ 'a', "all", NULL, "of a replay all that tapir does in the host's place, not only the differences" },
 	{ OPT_JSON, "json", NULL, "each line as a JSON object, with the numbers by name" },
 	{ 0, NULL, NULL, NULL }
 };
@@ -30,12 +30,12 @@ static const struct option_line own_options[] = {
 static const char about[] =
 	"Says in plain words why things happened on the wire, a line an event, with the numbers that were compared and the RFC.\n\n"
 	"A pcapng that a stack of tapir's has written (tapir serve --capture, tapir lab) has the truth in it: that is read out.\n"
-	"With --live a running stack tells the same as it happens; one that is read too slowly waits for nobody, and says how many\n"
-	"frames are missing.\n"
-	"Any other capture, pcap or pcapng, Ethernet, raw IP or Linux cooked, is replayed: a stack in virtual time takes the place\n"
-	"of one host in each connection, hears what that host heard, and is compared with what it did. Decisions are compared,\n"
-	"not times: which ACK, a RST or none, what was sent again, the window's edge, SACK blocks. What an RFC leaves to the\n"
-	"implementation is no difference. The exit code is 3 when there is one.\n";
+	"With --live a running stack tells the same as it happens; it waits for nobody, and says how many frames are missing when\n"
+	"it is read too slowly.\n"
+	"Any other capture, pcap or pcapng, Ethernet, raw IP or Linux cooked, is replayed: a stack in virtual time takes the\n"
+	"place of one host in each connection, hears what that host heard, and is compared with what it did. Decisions are\n"
+	"compared, not times: which ACK, a RST or none, what was sent again, the window's edge, SACK blocks. What an RFC leaves\n"
+	"to the implementation is no difference. The exit code is 3 when there is one.\n";
 
 static const char examples[] =
 	"  tapir why x.pcapng                        all that the stack has told\n"
@@ -46,7 +46,12 @@ static const char examples[] =
 	"  tapir why --as 192.0.2.1 --json other.pcap\n"
 	"  tcpdump -U -w - -i eth0 tcp port 80 | tapir why -\n";
 
-struct why_options { struct why_out out; struct why_replay_options replay; struct stat_wanted stack; bool always_replay, live; };
+struct why_options {
+	struct why_out out;
+	struct why_replay_options replay;
+	struct stat_wanted stack;
+	bool always_replay, live;
+};
 
 static int finish(const struct why_out *o, int code)
 {
