@@ -1,6 +1,6 @@
 /* fuzz_pcap.c: capture files, of any format that libpcap knows, as anybody may hand them in: the replay driver reads the bytes,
- * frame by frame, and `tapir ladder` draws them, every segment. Whatever is wrong ends in a sentence; time never goes back;
- * and the file ends. */
+ * frame by frame, `tapir ladder` draws them, every segment, and `tapir why` reads or replays them. Whatever is wrong ends in a
+ * sentence; time never goes back; and the file ends. */
 #include <assert.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -49,8 +49,8 @@ static void be_quiet(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	int fd = memfd_create("capture", MFD_CLOEXEC);
-	char path[40], ladder[] = "ladder", all[] = "--all";
-	char *argv[] = {ladder, all, path, NULL};
+	char path[40], ladder[] = "ladder", all[] = "--all", why[] = "why", replay_it[] = "--replay";
+	char *argv[] = {ladder, all, path, NULL}, *why_argv[][5] = {{why, path, NULL}, {why, all, replay_it, path, NULL}};
 
 	be_quiet();
 	assert(fd >= 0 && write(fd, data, size) == (ssize_t)size);
@@ -58,6 +58,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	replay(path, size);
 	optind = 0;			/* glibc: begin again */
 	ladder_main(3, argv);
+	optind = 0;
+	lseek(fd, 0, SEEK_SET);
+	why_main(2, why_argv[0]);
+	optind = 0;
+	lseek(fd, 0, SEEK_SET);
+	why_main(4, why_argv[1]);
 	close(fd);
 	return 0;
 }
