@@ -170,8 +170,8 @@ int why_main(int argc, char **argv)
 {
 	struct why_options o = { .out = { .to = stdout, .filter.to_us = USEC_NEVER }, .stack.command = "why" };
 	struct args a = {
-		.command = "why", .synopsis = "[OPTION]... CAPTURE | --live", .about = about, .examples = examples, .own = own_options,
-		.argc = argc, .argv = argv,
+		.command = "why", .synopsis = "[OPTION]... CAPTURE | --live", .about = about, .examples = examples,
+		.own = own_options, .argc = argc, .argv = argv,
 	};
 	const char *value, *wanted;
 	int id;

@@ -15,12 +15,38 @@
 #define IP_HEADER 20u
 #define TCP_HEADER_MAX 60u
 #define SCRATCH 65536u
-#define TURNS_MAX 100000u		/* frames that one event may cause */
+#define FRAMES_MAX 100000u		/* that one event may cause */
+#define TIMERS_MAX 2000u		/* between two frames: a capture may say that years lie there */
 
 /* --- what the stack tells --- */
 
+/* What the event is about, as a reader of the capture would see it: what leaves, or what the stack hears. */
+static bool segment_of(const struct why_host *h, const struct tapir_event *e, struct why_segment *s)
+{
+	const struct why_record *r = h->hears;
+	bool leaves = e->kind == TAPIR_EV_SEGMENT_OUT || e->kind == TAPIR_EV_RETRANSMIT;
+	if (leaves) {
+		uint8_t flags = e->u.segment.flags;
+		*s = (struct why_segment){ .seq = e->u.segment.seq - h->conn->iss[h->side],
+					   .ack = e->u.segment.ack - h->conn->iss[h->peer] };
+		s->is.tcp.fin = flags & 1;
+		s->is.tcp.syn = flags & 2;
+		s->is.tcp.rst = flags & 4;
+		s->is.tcp.has_ack = flags & 16;
+		s->end = s->seq + e->u.segment.len;
+		s->is.text.n = e->u.segment.len - s->is.tcp.fin - s->is.tcp.syn;
+	} else if (r) {
+		*s = (struct why_segment){ .is = r->is, .seq = (uint32_t)r->seq, .end = (uint32_t)r->end, .ack = (uint32_t)r->ack,
+					   .rcv_nxt = (uint32_t)h->rcv_nxt, .una = (uint32_t)h->peer_ack,
+					   .nxt = (uint32_t)h->sent };
+		s->edge = s->rcv_nxt + tapir_get_config(h->stack)->rcvbuf;
+	}
+	return leaves || r;
+}
+
 static void probe(void *ctx, const struct tapir_event *e)
 {
+	struct why_segment s;
 	struct why_host *h = ctx;
 	if (e->kind == TAPIR_EV_ACK_OWED)
 		h->why = e->why;
@@ -33,7 +59,7 @@ static void probe(void *ctx, const struct tapir_event *e)
 		return;
 	struct why_line l = { .at_us = e->now_us - h->start_us, .frame = h->hears ? h->hears->frame : 0,
 			      .from = h->conn->ends[h->side], .to = h->conn->ends[h->peer] };
-	why_event_say(&l, e, NULL);
+	why_event_say(&l, e, segment_of(h, e, &s) ? &s : NULL);
 	why_out_line(h->out, &l);
 }
 
@@ -147,7 +173,7 @@ static void take_output(struct why_host *h)
 {
 	static uint8_t bytes[SCRATCH + 256];
 	struct tapir_out out;
-	for (unsigned i = 0; i < TURNS_MAX && tapir_output(h->stack, &out); i++) {
+	for (unsigned i = 0; i < FRAMES_MAX && tapir_output(h->stack, &out); i++) {
 		struct trace_segment s;
 		if (out.len > sizeof bytes)
 			continue;
@@ -313,7 +339,7 @@ void why_host_fills(struct why_host *h, uint64_t to)
 void why_host_run(struct why_host *h, usec_t until_us)
 {
 	usec_t due_us;
-	for (unsigned i = 0; i < TURNS_MAX && (due_us = tapir_deadline(h->stack)) < until_us; i++) {
+	for (unsigned i = 0; i < TIMERS_MAX && (due_us = tapir_deadline(h->stack)) < until_us; i++) {
 		tapir_tick(h->stack, due_us);
 		settle(h);
 	}

@@ -1,6 +1,6 @@
 /* fuzz_pcap.c: capture files, of any format that libpcap knows, as anybody may hand them in: the replay driver reads the bytes,
- * frame by frame, and `tapir ladder` draws them, every segment, in each of its forms. Whatever is wrong ends in a sentence; time
- * never goes back; and the file ends. */
+ * frame by frame, `tapir ladder` draws them, every segment, in each of its forms, and `tapir why` reads or replays them. Whatever is
+ * wrong ends in a sentence; time never goes back; and the file ends. */
 #include <assert.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -50,7 +50,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	int fd = memfd_create("capture", MFD_CLOEXEC);
 	char path[40], ladder[] = "ladder", all[] = "--all", mermaid[] = "--mermaid", svg[] = "--svg", zh[] = "--lang=zh";
-	char *forms[] = {all, mermaid, svg, zh};
+	char why[] = "why", replay_it[] = "--replay", *forms[] = {all, mermaid, svg, zh};
+	char *why_argv[][5] = {{why, path, NULL}, {why, all, replay_it, path, NULL}};
 
 	be_quiet();
 	assert(fd >= 0 && write(fd, data, size) == (ssize_t)size);
@@ -61,6 +62,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		optind = 0;		/* glibc: begin again */
 		ladder_main(4, argv);
+	}
+	for (int i = 0; i < 2; i++) {
+		optind = 0;
+		lseek(fd, 0, SEEK_SET);
+		why_main(i ? 4 : 2, why_argv[i]);
 	}
 	close(fd);
 	return 0;

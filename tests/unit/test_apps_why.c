@@ -59,7 +59,8 @@ static struct tcp_seg segment(int from, const char *flags, uint32_t seq, uint32_
 static size_t emit(uint8_t *p, int from, const struct tcp_seg *s, uint32_t text)
 {
 	struct ipv4_header ip = {
-		.src = tapir_ipv4(192, 0, 2, from ? 80 : 4), .dst = tapir_ipv4(192, 0, 2, from ? 4 : 80), .proto = IP_PROTO_TCP, .ttl = 64,
+		.src = tapir_ipv4(192, 0, 2, from ? 80 : 4), .dst = tapir_ipv4(192, 0, 2, from ? 4 : 80),
+		.proto = IP_PROTO_TCP, .ttl = 64,
 	};
 	uint16_t header = tcp_header_len(s);
 
@@ -486,19 +487,23 @@ START_TEST(what_a_stack_has_told_becomes_sentences_with_numbers)
 		{0, P, 0, 0, 0, "S", "state LISTEN > SYN-RECEIVED: RFC 9293 3.10.7.2 third: a SYN\0accepted", 2},
 		{0, H, 0, 1, 0, "SA", "sent: RFC 9293 3.5: handshake", 1},
 		{1, P, 1, 1, 0, "A", "accepted", 1},
-		{10, P, 1, 1, 1460, "A", "an ACK is owed: RFC 9293 3.8.6.3 (SHLD-19): the second full-sized segment\0accepted", 2},
-		{20, P, 2921, 1, 1460, "A", "an ACK is owed: RFC 5681 4.2: out-of-order text, one duplicate ACK for each\0accepted", 2},
+		{10, P, 1, 1, 1460, "A",
+		 "an ACK is owed: RFC 9293 3.8.6.3 (SHLD-19): the second full-sized segment\0accepted", 2},
+		{20, P, 2921, 1, 1460, "A",
+		 "an ACK is owed: RFC 5681 4.2: out-of-order text, one duplicate ACK for each\0accepted", 2},
 		{20, H, 1, 1461, 0, "A", "sent: RFC 5681 4.2: out-of-order text, one duplicate ACK for each", 1},
-		{30, P, 90000, 1, 10, "A", "DROP_TCP_OUT_OF_WINDOW: sequence number outside the window: ACK (RFC 9293 3.10.7.4 first)", 1},
+		{30, P, 90000, 1, 10, "A",
+		 "DROP_TCP_OUT_OF_WINDOW: sequence number outside the window: ACK (RFC 9293 3.10.7.4 first)", 1},
 	};
 
 	begin_own();
 	for (size_t i = 0; i < sizeof frames / sizeof frames[0]; i++)
 		tell(&frames[i]);
 	ck_assert_int_eq(why(NULL), 0);
-	ck_assert_msg(strstr(said, "   0.020000  192.0.2.4:4000 > 192.0.2.80:80  kept for later: text 2921-4381 lies beyond RCV.NXT 1461 "
-			     "(a hole of 1460 bytes); duplicate ACK owed  RFC 9293 3.10.7.4 seventh; RFC 5681 4.2\n"), "%s", said);
-	ck_assert_msg(strstr(said, "goes from LISTEN to SYN-RECEIVED: a SYN asks for a connection  RFC 9293 3.10.7.2 third\n"), "%s", said);
+	ck_assert_msg(strstr(said, "   0.020000  192.0.2.4:4000 > 192.0.2.80:80  kept for later: text 2921-4381 lies beyond "
+			     "RCV.NXT 1461 (a hole of 1460 bytes); duplicate ACK owed  RFC 9293 3.10.7.4 seventh; RFC 5681 4.2\n"), "%s", said);
+	ck_assert_msg(strstr(said, "goes from LISTEN to SYN-RECEIVED: a SYN asks for a connection  RFC 9293 3.10.7.2 third\n"),
+		      "%s", said);
 	ck_assert_msg(strstr(said, "dropped (DROP_TCP_OUT_OF_WINDOW): sequence number outside the window: ACK "
 			     "[segment 90000-90010, RCV.NXT 1461, window to 9461]  RFC 9293 3.10.7.4 first\n"), "%s", said);
 }
@@ -536,7 +541,8 @@ START_TEST(every_comment_is_understood)
 		{.kind = TAPIR_EV_ECN, .u.ecn = {true, true, 3}}, {.kind = TAPIR_EV_ECN, .u.ecn = {true, false, 3}},
 		{.kind = TAPIR_EV_ARP, .u.arp = {tapir_ipv4(10, 0, 0, 1), {2, 0xab, 0, 1, 2, 3}, true}},
 		{.kind = TAPIR_EV_ARP, .u.arp = {tapir_ipv4(10, 0, 0, 1), {0}, false}},
-		{.kind = TAPIR_EV_PMTU, .u.pmtu = {1500, 1448, 0, 0, 0}}, {.kind = TAPIR_EV_PMTU, .u.pmtu = {1500, 1448, 1024, 9000, 0}},
+		{.kind = TAPIR_EV_PMTU, .u.pmtu = {1500, 1448, 0, 0, 0}},
+		{.kind = TAPIR_EV_PMTU, .u.pmtu = {1500, 1448, 1024, 9000, 0}},
 		{.kind = TAPIR_EV_PMTU, .u.pmtu = {1500, 1448, 1024, 9000, 5000}},
 		{.kind = TAPIR_EV_BUFFER, .u.buffer = {1000, 2000, 0}},
 	};
@@ -583,10 +589,13 @@ static int reads(const void *bytes, size_t n)
 
 START_TEST(a_bad_capture_gives_a_sentence)
 {
-	static const uint8_t section[] = "\x0a\x0d\x0d\x0a\x00\x00\x00\x1c\x1a\x2b\x3c\x4d\x00\x01\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff\x00\x00\x00\x1c";
-	static const uint8_t wifi[] = "\x00\x00\x00\x01\x00\x00\x00\x14\x00\x69\x00\x00\x00\x00\x00\x00\x00\x00\x00\x14"
-				      "\x00\x00\x00\x06\x00\x00\x00\x24\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x04"
-				      "\x00\x00\x00\x04\x01\x02\x03\x04\x00\x00\x00\x24";
+	static const uint8_t section[] =
+		"\x0a\x0d\x0d\x0a\x00\x00\x00\x1c\x1a\x2b\x3c\x4d\x00\x01\x00\x00"
+		"\xff\xff\xff\xff\xff\xff\xff\xff\x00\x00\x00\x1c";
+	static const uint8_t wifi[] =
+		"\x00\x00\x00\x01\x00\x00\x00\x14\x00\x69\x00\x00\x00\x00\x00\x00\x00\x00\x00\x14"
+		"\x00\x00\x00\x06\x00\x00\x00\x24\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x04"
+		"\x00\x00\x00\x04\x01\x02\x03\x04\x00\x00\x00\x24";
 	static const uint8_t huge[] = "\x00\x00\x00\x06\x7f\xff\xff\xfc\x00\x00\x00\x00";
 	uint8_t all[200];
 
