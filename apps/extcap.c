@@ -1,24 +1,34 @@
-/* extcap.c: `tapir extcap`: what Wireshark asks of a program in its extcap folder, so that `tapir` stands in its list of
- * interfaces. A capture there is a stack of its own: tapir serve, which writes to Wireshark's FIFO until it is ended.
+/* extcap.c: `tapir extcap`: what Wireshark asks of a program in its extcap folder, so that stacks stand in its list of
+ * interfaces: those that are running, each as tapir-PID, whose frames and reasons are shown from then on (live.h); and `tapir`,
+ * a stack of its own: tapir serve, which writes to Wireshark's FIFO until it is ended.
  *
  * The options are Wireshark's, with a value behind a blank or a '='; those that are not are tapir serve's. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "commands.h"
+#include "stat_client.h"
+#include "values.h"
 
 #define WORDS_MAX 64
+#define STACKS_MAX 32
+#define RUNNING "tapir-"		/* and the number of its process */
 
 static const char help[] =
-	"usage: tapir extcap --extcap-interfaces | --extcap-interface tapir (--extcap-dlts | --extcap-config |\n"
+	"usage: tapir extcap --extcap-interfaces | --extcap-interface NAME (--extcap-dlts | --extcap-config |\n"
 	"       --capture --fifo FIFO [OPTION OF tapir serve]...)\n\n"
-	"For Wireshark, not for people: puts a stack on a TAP into its list of interfaces. To have it there, put a program\n"
-	"of two lines, named tapir, into the folder that Help > About > Folders names for extcap, and make it executable:\n\n"
+	"For Wireshark, not for people: puts the stacks that you are running into its list of interfaces, and one that begins\n"
+	"with the capture. To have them there, put a program of two lines, named tapir, into the folder that Help > About >\n"
+	"Folders names for extcap, and make it executable:\n\n"
 	"  #!/bin/sh\n"
 	"  exec tapir extcap \"$@\"\n\n"
-	"It needs a TAP that you may use: sudo ip tuntap add dev tap0 mode tap user $USER.\n\n"
+	"The one of its own needs a TAP that you may use: sudo ip tuntap add dev tap0 mode tap user $USER.\n\n"
 	"Examples:\n"
 	"  tapir extcap --extcap-interfaces         what Wireshark asks first\n"
 	"  tapir serve --capture - | wireshark -k -i -   the same without any of this\n";
@@ -84,6 +94,72 @@ static int say_config(void)
 		    "arg {number=4}{call=--delay}{display=Hold each frame for so long}{type=string}{default=0ms}") < 0;
 }
 
+/* --- stacks that run --- */
+
+static int list_interfaces(void)
+{
+	struct stat_peer rows[STACKS_MAX];
+	int n = stat_socket_list_all(rows, STACKS_MAX);
+	puts("extcap {version=" TAPIR_VERSION "}");
+	for (int i = 0; i < n; i++) {
+		if (rows[i].fd >= 0)
+			close(rows[i].fd);
+		if (rows[i].pid)
+			printf("interface {value=" RUNNING "%d}{display=tapir: the stack on %s that runs as process %d}\n",
+			       (int)rows[i].pid, rows[i].tap, (int)rows[i].pid);
+	}
+	return puts("interface {value=tapir}{display=tapir: a TCP/IP stack on a TAP, with its reasons}") < 0;
+}
+
+/* The process whose stack this interface is; 0: it is none of these. */
+static uint64_t process_of(const char *interface)
+{
+	uint64_t pid = 0;
+	size_t n = sizeof RUNNING - 1;
+	return strncmp(interface, RUNNING, n) == 0 && value_number(interface + n, 1, INT32_MAX, &pid) ? pid : 0;
+}
+
+static bool write_all(int fd, const char *bytes, size_t n)
+{
+	while (n > 0) {
+		ssize_t wrote = write(fd, bytes, n);
+		if (wrote < 0 && errno != EINTR)
+			return false;
+		bytes += wrote > 0 ? wrote : 0;
+		n -= wrote > 0 ? (size_t)wrote : 0;
+	}
+	return true;
+}
+
+/* What the stack sends is a whole capture, and needs no more than to be handed on, until either end has enough. */
+static int hand_on(const struct asked *a, uint64_t pid)
+{
+	struct stat_wanted wanted = { .command = "extcap", .pid = pid };
+	struct stat_peer p;
+	char bytes[65536];
+	ssize_t n;
+	signal(SIGPIPE, SIG_IGN);
+	if (!stat_choose(&wanted, &p))
+		return 1;
+	int fifo = open(a->fifo, O_WRONLY | O_CLOEXEC);
+	if (fifo < 0 || !stat_ask_capture(&p)) {
+		fprintf(stderr, "tapir extcap: %s cannot be written, or the stack does not answer: %s.\n", a->fifo,
+			strerror(errno));
+		close(p.fd);
+		if (fifo >= 0)
+			close(fifo);
+		return 1;
+	}
+	while ((n = read(p.fd, bytes, sizeof bytes)) != 0)
+		if (n < 0 ? errno != EINTR : !write_all(fifo, bytes, (size_t)n))
+			break;
+	close(fifo);
+	close(p.fd);
+	return 0;
+}
+
+/* --- a stack of its own --- */
+
 static int capture(struct asked *a)
 {
 	char serve[] = "serve", option[] = "--capture", *argv[WORDS_MAX];
@@ -108,18 +184,18 @@ int extcap_main(int argc, char **argv)
 	if (a.help)
 		return fputs(help, stdout) < 0;
 	if (a.interfaces)
-		return puts("extcap {version=" TAPIR_VERSION "}\n"
-			    "interface {value=tapir}{display=tapir: a TCP/IP stack on a TAP, with its reasons}") < 0;
-	if (a.interface && strcmp(a.interface, "tapir") != 0) {
-		fprintf(stderr, "tapir extcap: there is no interface '%s': the only one is tapir.\n", a.interface);
+		return list_interfaces();
+	uint64_t running = a.interface ? process_of(a.interface) : 0;
+	if (a.interface && !running && strcmp(a.interface, "tapir") != 0) {
+		fprintf(stderr, "tapir extcap: there is no interface '%s': --extcap-interfaces lists them.\n", a.interface);
 		return 2;
 	}
 	if (a.interface && a.dlts)
 		return puts("dlt {number=1}{name=EN10MB}{display=Ethernet}") < 0;
 	if (a.interface && a.config)
-		return say_config();
+		return running ? 0 : say_config();
 	if (a.interface && a.capture && a.fifo)
-		return capture(&a);
+		return running ? hand_on(&a, running) : capture(&a);
 	fprintf(stderr, "tapir extcap: this is for Wireshark to call; tapir extcap --help says how.\n");
 	return 2;
 }

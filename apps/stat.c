@@ -1,4 +1,4 @@
-/* stat.c: `tapir stat`: netstat for a running stack: finds its socket (stat_socket.h), asks it for a snapshot (snapshot.h) and
+/* stat.c: `tapir stat`: netstat for a running stack: finds it and asks it (stat_client.h) for a snapshot (snapshot.h), and
  * shows that as text or as JSON, once or again and again. */
 #include <errno.h>
 #include <jansson.h>
@@ -6,20 +6,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "args.h"
 #include "commands.h"
 #include "snapshot.h"
-#include "stat_socket.h"
+#include "stat_client.h"
 #include "stat_text.h"
 #include "values.h"
 
-#define STACKS_MAX 128
-#define PATIENCE_S 10			/* longer than a stack gives a client: one that hangs before us in the queue */
 #define WATCH_MIN (100 * TAPIR_MS)
 
 enum { OPT_ALL = 512, OPT_TAP, OPT_PID, OPT_WATCH, OPT_JSON, OPT_TIMERS };
@@ -58,8 +54,7 @@ struct stat_options {
 	unsigned what;			/* STAT_... */
 	bool json, watch;
 	usec_t interval_us;
-	const char *tap;		/* NULL: any */
-	uint64_t pid;			/* 0: any */
+	struct stat_wanted stack;
 };
 
 static volatile sig_atomic_t interrupted;
@@ -70,7 +65,7 @@ static void on_signal(int sig)
 	interrupted = 1;
 }
 
-/* --- asking --- */
+/* --- showing --- */
 
 static unsigned sections_of(unsigned what)
 {
@@ -85,155 +80,6 @@ static unsigned sections_of(unsigned what)
 			sections |= 1u << map[i].section;
 	return sections;
 }
-
-static bool send_request(int fd, unsigned sections)
-{
-	char text[128] = "";
-	size_t n = 0;
-	for (int i = 0; i < SNAPSHOT_SECTIONS; i++)
-		if (sections & 1u << i)
-			n += (size_t)snprintf(text + n, sizeof text - n, "%s ", snapshot_words[i]);
-	text[n] = '\n';
-	return send(fd, text, n + 1, MSG_NOSIGNAL) == (ssize_t)n + 1;
-}
-
-/* One line of the answer into the whole. False: it is none. */
-static bool take_line(json_t *whole, const char *text, size_t n)
-{
-	json_t *line = json_loadb(text, n, 0, NULL), *value;
-	const char *key;
-	if (!json_is_object(line)) {
-		json_decref(line);
-		return false;
-	}
-	json_object_foreach(line, key, value) {
-		json_t *list = json_object_get(whole, key);
-		if (json_is_array(list))
-			json_array_append(list, value);
-		else
-			json_object_set(whole, key, value);
-	}
-	json_decref(line);
-	return true;
-}
-
-/* What was answered to a request for these sections, as one object; NULL: nothing whole came. */
-static json_t *read_answer(int fd, unsigned sections)
-{
-	struct timeval patience = { .tv_sec = PATIENCE_S };
-	json_t *whole = json_object();
-	char *line = NULL;
-	size_t size = 0;
-	ssize_t n = 0;
-	bool good = true;
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-	FILE *f = fdopen(dup(fd), "r");
-	json_object_set_new(whole, "stack", json_object());	/* it comes first */
-	for (enum snapshot_section i = 0; i < SNAPSHOT_SECTIONS; i++)
-		if (sections & 1u << i && snapshot_is_list(i))
-			json_object_set_new(whole, snapshot_words[i], json_array());
-	while (f && good && (n = getline(&line, &size, f)) > 0)
-		good = take_line(whole, line, (size_t)n);
-	free(line);
-	if (f)
-		fclose(f);
-	if (good && json_object_del(whole, "end") == 0)
-		return whole;
-	json_decref(whole);
-	return NULL;
-}
-
-/* A snapshot of the stack, over the connection that is open, which is closed. NULL: it does not answer. */
-static json_t *ask(struct stat_peer *p, unsigned sections)
-{
-	json_t *whole = p->fd >= 0 && send_request(p->fd, sections) ? read_answer(p->fd, sections) : NULL;
-	if (p->fd >= 0)
-		close(p->fd);
-	p->fd = -1;
-	if (whole && p->pid)
-		json_object_set_new(json_object_get(whole, "stack"), "pid", json_integer(p->pid));
-	return whole;
-}
-
-/* --- which stack --- */
-
-static bool fits(const struct stat_options *o, const struct stat_peer *p)
-{
-	return (!o->tap || strcmp(o->tap, p->tap) == 0) && (!o->pid || o->pid == (uint64_t)p->pid);
-}
-
-/* Keeps those that fit and closes the rest: how many. In a lab, those of the lab come before those outside. */
-static int keep(const struct stat_options *o, struct stat_peer *rows, int n)
-{
-	int kept = 0, seen = 0;
-	for (int i = 0; i < n; i++)
-		seen += fits(o, &rows[i]) && rows[i].pid;
-	for (int i = 0; i < n; i++)
-		if (fits(o, &rows[i]) && (rows[i].pid || !seen))
-			rows[kept++] = rows[i];
-		else if (rows[i].fd >= 0)
-			close(rows[i].fd);
-	return kept;
-}
-
-static void say_stack(struct stat_peer *p)
-{
-	json_t *whole = ask(p, 0);
-	fputs("  ", stderr);
-	if (whole)
-		stat_text_stack(stderr, json_object_get(whole, "stack"));
-	else
-		fprintf(stderr, "%s  process %d, does not answer\n", p->tap, (int)p->pid);
-	json_decref(whole);
-}
-
-static void say_stacks(struct stat_peer *rows, int n)
-{
-	for (int i = 0; i < n; i++)
-		say_stack(&rows[i]);
-}
-
-static void say_none(const struct stat_options *o, struct stat_peer *rows, int n)
-{
-	if (o->tap && o->pid)
-		fprintf(stderr, "tapir stat: no stack of yours runs on %s in process %d", o->tap, (int)o->pid);
-	else if (o->tap)
-		fprintf(stderr, "tapir stat: no stack of yours runs on %s", o->tap);
-	else if (o->pid)
-		fprintf(stderr, "tapir stat: no stack of yours runs in process %d", (int)o->pid);
-	else
-		fprintf(stderr, "tapir stat: no stack of yours is running");
-	if (n)
-		fprintf(stderr, ". These are running:\n");
-	else if (geteuid())
-		fprintf(stderr, ". tapir lab starts one; root's are seen with sudo.\n");
-	else
-		fprintf(stderr, ". tapir lab or tapir serve starts one; each user sees the own ones only.\n");
-	say_stacks(rows, n);
-}
-
-/* The stack that is meant: true, with *chosen connected. False: why was said. */
-static bool choose(const struct stat_options *o, struct stat_peer *chosen)
-{
-	static const struct stat_options any;
-	struct stat_peer rows[STACKS_MAX];
-	int n = keep(o, rows, stat_socket_list_all(rows, STACKS_MAX));
-	if (n == 1) {
-		*chosen = rows[0];
-		return true;
-	}
-	if (n == 0) {
-		n = o->tap || o->pid ? keep(&any, rows, stat_socket_list_all(rows, STACKS_MAX)) : 0;
-		say_none(o, rows, n);
-		return false;
-	}
-	fprintf(stderr, "tapir stat: %d stacks are running%s%s. Choose one with --%s:\n", n, o->tap ? " on " : "",
-		o->tap ? o->tap : "", o->tap ? "pid" : "tap or --pid");
-	say_stacks(rows, n);
-	return false;
-}
-
-/* --- showing --- */
 
 /* False: it cannot be written, which was said. */
 static bool show(const struct stat_options *o, const json_t *whole)
@@ -277,7 +123,7 @@ static int watch(const struct stat_options *o, struct stat_peer *p)
 	sigaction(SIGINT, &act, NULL);
 	sigaction(SIGTERM, &act, NULL);
 	for (bool first = true; !interrupted; first = false) {
-		json_t *whole = first || stat_socket_connect(p) ? ask(p, sections_of(o->what)) : NULL;
+		json_t *whole = first || stat_socket_connect(p) ? stat_ask(p, sections_of(o->what)) : NULL;
 		if (interrupted) {
 			json_decref(whole);
 			break;
@@ -302,11 +148,11 @@ static int run(struct stat_options *o)
 	struct stat_peer p;
 	if (!o->what)
 		o->what = o->json ? ~0u : STAT_TCP | STAT_UDP;
-	if (!choose(o, &p))
+	if (!stat_choose(&o->stack, &p))
 		return 1;
 	if (o->watch)
 		return watch(o, &p);
-	json_t *whole = ask(&p, sections_of(o->what));
+	json_t *whole = stat_ask(&p, sections_of(o->what));
 	if (!whole) {
 		fprintf(stderr, "tapir stat: the stack on %s (process %d) does not answer.\n", p.tap, (int)p.pid);
 		return 1;
@@ -345,10 +191,10 @@ static const char *set(struct stat_options *o, int id, const char *value)
 		return !value || (value_duration(value, TAPIR_SEC, &o->interval_us) && o->interval_us >= WATCH_MIN) ? NULL :
 		       "a time of at least 100ms: seconds, or with a unit, such as 500ms";
 	case OPT_TAP:
-		o->tap = value;
+		o->stack.tap = value;
 		return NULL;
 	case OPT_PID:
-		return value_number(value, 1, INT32_MAX, &o->pid) ? NULL : "the number of a process";
+		return value_number(value, 1, INT32_MAX, &o->stack.pid) ? NULL : "the number of a process";
 	default:
 		o->what |= what_is(id);
 		return NULL;
@@ -357,7 +203,7 @@ static const char *set(struct stat_options *o, int id, const char *value)
 
 int stat_main(int argc, char **argv)
 {
-	struct stat_options o = { .interval_us = TAPIR_SEC };
+	struct stat_options o = { .interval_us = TAPIR_SEC, .stack.command = "stat" };
 	struct args a = {
 		.command = "stat", .synopsis = "[OPTION]...", .about = about, .examples = examples, .own = own_options,
 		.argc = argc, .argv = argv,

@@ -1,5 +1,6 @@
 /* stat_server.c: see stat_server.h. A client sends one line, the words of snapshot.h, and gets a snapshot; then the connection
- * ends. Or it sends STAT_CAPTURE, and gets a capture, as long as it likes, from somebody else (live.h). Invariant: while there is a client, nobody else is accepted, and a time is set at which it is over for it. */
+ * ends. Or it sends STAT_CAPTURE, and gets a capture, as long as it likes, from somebody else (live.h).
+ * Invariant: while there is a client, nobody else is accepted, and a time is set at which it is over for it. */
 #include "stat_server.h"
 
 #include <errno.h>

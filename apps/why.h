@@ -35,7 +35,7 @@ struct why_line {
 	struct why_number numbers[8];	/* what was compared, for programs */
 	unsigned int count;
 };
-/* A number that the text has, under RFC 9293's name for it. */
+/* A number that the text has, under the RFC's name for it. */
 void why_number(struct why_line *l, const char *name, uint64_t value);
 
 struct why_end { bool wanted, has_addr; struct tapir_addr addr; uint16_t port; };	/* port 0: any */

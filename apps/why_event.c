@@ -198,7 +198,8 @@ static void say_sent(struct why_line *l, const struct tapir_event *e, const stru
 	} else if (s->is.tcp.syn) {
 		put(l, s->is.tcp.has_ack ? WHY_SENT_SYN_ACK : WHY_SENT_SYN, words);
 	} else if (s->is.text.n > 0) {
-		put(l, s->is.tcp.fin ? WHY_SENT_TEXT_FIN : WHY_SENT_TEXT, s->seq, s->seq + (uint32_t)s->is.text.n, (unsigned)s->is.text.n, words);
+		uint32_t n = (uint32_t)s->is.text.n;
+		put(l, s->is.tcp.fin ? WHY_SENT_TEXT_FIN : WHY_SENT_TEXT, s->seq, s->seq + n, n, words);
 	} else if (s->is.tcp.fin) {
 		put(l, WHY_SENT_FIN, s->seq, words);
 	} else {

@@ -68,7 +68,8 @@ bool why_segment_find(struct why_flows *f, struct span frame, bool ip_only, stru
 		return false;
 	s->from = inferred_sender(&s->flow->inferred, tcp) == 1;
 	const struct inferred_side *sender = &s->flow->inferred.side[s->from], *receiver = &s->flow->inferred.side[!s->from];
-	uint32_t iss = sender->has_iss ? sender->iss : tcp->seq - !tcp->syn, other = receiver->has_iss ? receiver->iss : tcp->ack - 1;
+	uint32_t iss = sender->has_iss ? sender->iss : tcp->seq - !tcp->syn;
+	uint32_t other = receiver->has_iss ? receiver->iss : tcp->ack - 1;
 	s->seq = tcp->seq - iss;
 	s->end = s->seq + tcp->len;
 	s->ack = tcp->has_ack ? tcp->ack - other : 0;

@@ -22,7 +22,14 @@
 
 enum due_kind { DUE_ACK, DUE_DUP, DUE_CHALLENGE, DUE_RST, DUE_SYN_ACK };
 /* An answer that is owed. hard: its absence is a difference; else other stacks may limit their rate. */
-struct due { enum due_kind kind; bool hard; usec_t at_us; uint64_t frame, ack, seq, end; const char *why; enum tapir_verdict verdict; };
+struct due {
+	enum due_kind kind;
+	bool hard;
+	usec_t at_us;
+	uint64_t frame, ack, seq, end;
+	const char *why;
+	enum tapir_verdict verdict;
+};
 struct judge {
 	struct why_judging *all;
 	const struct why_conn *conn;
@@ -183,7 +190,8 @@ static bool answers(const struct judge *j, const struct due *d, const struct why
 	case DUE_RST: return r->is.tcp.rst;
 	case DUE_SYN_ACK: return r->is.tcp.syn && r->is.tcp.has_ack;
 	case DUE_DUP:		/* one that came with what filled the hole may have been overtaken by it */
-		return r->is.tcp.has_ack && (r->ack == d->ack || (r->ack > d->ack && r->at_us <= d->at_us + AT_ONCE_US + j->turn_us));
+		return r->is.tcp.has_ack &&
+		       (r->ack == d->ack || (r->ack > d->ack && r->at_us <= d->at_us + AT_ONCE_US + j->turn_us));
 	case DUE_ACK:
 	case DUE_CHALLENGE: return r->is.tcp.has_ack && r->ack >= d->ack;
 	}
@@ -247,7 +255,7 @@ static void owe_what_was_answered(struct judge *j, const struct why_record *r, u
 static uint64_t text_end(const struct judge *j, const struct why_record *r)
 {
 	uint64_t end = r->seq + r->text;
-	return j->edge && end > j->edge && j->synchronized ? j->edge : end;
+	return r->text > 0 && !r->is.tcp.rst && j->edge && end > j->edge && j->synchronized ? j->edge : end;
 }
 
 static void hear(struct judge *j, const struct why_record *r)
@@ -538,7 +546,8 @@ static usec_t turn_of(const struct why_conn *c, int side)
 
 static void know_options(struct judge *j)
 {
-	const struct why_record *mine = why_conn_find(j->conn, j->side, 0, is_syn), *peer = why_conn_find(j->conn, j->peer, 0, is_syn);
+	const struct why_record *mine = why_conn_find(j->conn, j->side, 0, is_syn);
+	const struct why_record *peer = why_conn_find(j->conn, j->peer, 0, is_syn);
 	if (!mine || !peer)
 		return;
 	j->timestamps = mine->is.has_ts && peer->is.has_ts;

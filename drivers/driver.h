@@ -105,7 +105,7 @@ struct fault_note { enum fault_fate fate; bool out; uint64_t number; struct span
 void driver_fault_tell(struct driver *fault, void (*tell)(void *ctx, const struct fault_note *note), void *ctx);
 
 struct capture_options {
-	int fd;				/* above 0: pcapng goes there, to somebody who reads it at the other end, instead of to a path */
+	int fd;				/* above 0: pcapng goes there, to somebody who reads the other end, not to path */
 	const char *path;		/* "-": the standard output. pcapng when it is that, or ends in .pcapng, or is a FIFO
 					 * whose name does not end in .pcap; else pcap */
 	usec_t epoch_us;		/* makes wall time of the clock of now_us */

@@ -18,7 +18,7 @@
 #define YEARS_34000 (INT64_C(1) << 40)		/* seconds: no time is beyond it */
 
 enum { SECTION = 0x0a0d0d0a, INTERFACE = 1, OLD_PACKET = 2, SIMPLE_PACKET = 3, STATISTICS = 5, PACKET = 6 };
-enum { OPT_END = 0, OPT_COMMENT = 1, SHB_USERAPPL = 4, IF_IPV4ADDR = 4, IF_TSRESOL = 9, IF_TSOFFSET = 14, EPB_FLAGS = 2,
+enum { OPT_END = 0, OPT_COMMENT = 1, SHB_USERAPPL = 4, IF_TSRESOL = 9, IF_TSOFFSET = 14, EPB_FLAGS = 2,
 	EPB_DROPCOUNT = 4 };
 
 struct interface { int dlt; const struct link_type *link; uint8_t resolution; int64_t offset_s; };
@@ -29,7 +29,6 @@ struct reading {
 	const struct link_type *link;	/* of a pcap file */
 	bool swapped, own, begun;
 	usec_t last_us;
-	struct tapir_addr addr;
 	struct interface interfaces[INTERFACES];
 	unsigned int count;
 	uint8_t *block;
@@ -173,8 +172,6 @@ static int take_interface(struct reading *r, struct rest *l)
 			i->resolution = value.p[0];
 		else if (code == IF_TSOFFSET && value.n == 8)
 			i->offset_s = (int64_t)number(r, value.p, 8);
-		else if (code == IF_IPV4ADDR && value.n == 8)
-			r->addr = tapir_ipv4(value.p[0], value.p[1], value.p[2], value.p[3]);
 	}
 	if (l->bad)
 		return damaged(r, "an interface's description is cut short");
@@ -191,7 +188,7 @@ static void take_packet_options(struct reading *r, struct rest *l, struct captur
 		if (code == OPT_COMMENT)
 			add_comment(r, c, value);
 		else if (code == EPB_FLAGS && value.n == 4)
-			c->way = (number(r, value.p, 4) & 3) == 1 ? WAY_IN : (number(r, value.p, 4) & 3) == 2 ? WAY_OUT : WAY_UNKNOWN;
+			c->way = (int)(number(r, value.p, 4) & 3);
 		else if (code == EPB_DROPCOUNT && value.n == 8)
 			c->left_out = number(r, value.p, 8);
 	}
@@ -252,7 +249,7 @@ static int take_statistics(struct reading *r, struct rest *l, struct captured *c
 	take_bytes(l, 12);
 	c->at_us = r->last_us;
 	take_packet_options(r, l, c);
-	c->way = WAY_UNKNOWN;
+	c->way = 0;
 	c->left_out = 0;
 	return c->comment_count > 0;
 }
@@ -374,7 +371,6 @@ int reading_next(struct reading *r, struct captured *c)
 }
 
 bool reading_is_own(const struct reading *r) { return r->own; }
-struct tapir_addr reading_addr(const struct reading *r) { return r->addr; }
 
 void reading_close(struct reading *r)
 {
@@ -403,7 +399,8 @@ static int find_format(struct reading *r)
 	int first = getc(r->file);
 
 	if (first == EOF)
-		return driver_fail("The capture file %s cannot be read: %s.", r->name, ferror(r->file) ? strerror(errno) : "it is empty");
+		return driver_fail("The capture file %s cannot be read: %s.", r->name,
+				   ferror(r->file) ? strerror(errno) : "it is empty");
 	ungetc(first, r->file);
 	return first == 0x0a ? 0 : open_pcap(r);
 }

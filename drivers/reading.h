@@ -11,7 +11,7 @@ struct captured {
 	uint32_t cut;			/* bytes that are missing at its end */
 	bool ip_only;
 	bool other;			/* it carries something else than IPv4: there is no frame */
-	enum { WAY_UNKNOWN, WAY_IN, WAY_OUT } way;
+	int way;			/* 1 in, 2 out; else it is not known */
 	uint64_t left_out;		/* frames that the writer had to leave out before this one */
 	const char *comments;		/* texts, each with its NUL */
 	unsigned int comment_count;
@@ -26,8 +26,6 @@ struct reading *reading_open_fd(int fd, const char *name);
 int reading_next(struct reading *r, struct captured *c);
 /* Was it written by a stack that tells its reasons? Known after the first frame. */
 bool reading_is_own(const struct reading *r);
-/* The address of the interface; any: not told. */
-struct tapir_addr reading_addr(const struct reading *r);
 void reading_close(struct reading *r);
 
 #endif

@@ -182,7 +182,8 @@ static bool is_ecn(const char **at, struct tapir_event *e)
 	if (!skip(at, "ECN: "))
 		return false;
 	e->u.ecn.echo = skip(at, "ACKs say ECE, ");
-	return (e->u.ecn.echo || skip(at, "ACKs do not say ECE, ")) && take32(at, &e->u.ecn.ce_in) && skip(at, " segments came marked");
+	return (e->u.ecn.echo || skip(at, "ACKs do not say ECE, ")) && take32(at, &e->u.ecn.ce_in) &&
+	       skip(at, " segments came marked");
 }
 
 static bool is_arp(const char **at, struct tapir_event *e)
