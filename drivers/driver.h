@@ -132,8 +132,9 @@ struct capture_options {
 };
 /* Writes every frame of both directions to a file with the times of now_us in nanoseconds. Checksums that were left to the
  * driver are completed in the file. Frames that are read at one now_us may be given to the stack together: the verdicts that
- * it then tells are theirs, in their order; a frame without one by a later now_us found no buffer. A frame can be read from the file 20 ms later at the latest, from a pipe at once. In
- * pcapng it has its direction, and as comments what driver_capture_probe and driver_capture_fault were told about it.
+ * it then tells are theirs, in their order; a frame without one by a later now_us found no buffer. A frame can be read from the
+ * file 20 ms later at the latest, from a pipe at once. In pcapng it has its direction, and as comments what
+ * driver_capture_probe and driver_capture_fault were told about it.
  * A pipe that its reader does not empty never holds up the caller: frames are left out then, and counted. When nothing can
  * be written any more that is said once on stderr; the program ignores SIGPIPE. NULL: driver_error(); inner is then still
  * the caller's. */
