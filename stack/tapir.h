@@ -141,7 +141,7 @@ const char *tapir_errname(int error);		/* "EAGAIN" */
 	X(DROP_UDP_LENGTH, "UDP length field is below 8 or past the datagram (RFC 768)") \
 	X(DROP_UDP_CHECKSUM, "UDP checksum is wrong (RFC 1122 4.1.3.4)") \
 	X(DROP_UDP_PORT_ZERO, "UDP destination port is 0") \
-	X(DROP_UDP_GSO, "frame of several UDP datagrams whose size is 0, or that are none, or more than 128 (Linux UDP_MAX_SEGMENTS)") \
+	X(DROP_UDP_GSO, "frame of several UDP datagrams: none, or of size 0, or over 128 (Linux UDP_MAX_SEGMENTS)") \
 	X(DROP_UDP_NO_PORT, "no UDP socket on that port: port unreachable (RFC 1122 4.1.3.1)") \
 	X(DROP_UDP_QUEUE_FULL, "the UDP socket's receive queue is full") \
 	X(DROP_TCP_SHORT, "shorter than a TCP header") \
@@ -156,7 +156,7 @@ const char *tapir_errname(int error);		/* "EAGAIN" */
 	X(DROP_TCP_COOKIE, "ACK in LISTEN while SYN cookies are out, but of none that is ours and fresh: RST (RFC 4987 3.6)") \
 	X(DROP_TCP_LISTEN_NO_SYN, "segment in LISTEN without SYN, ACK or RST (RFC 9293 3.10.7.2 fourth)") \
 	X(DROP_TCP_BACKLOG, "accept queue or table of connections is full: the peer will try again") \
-	X(DROP_TCP_SYN_RATE, "more SYNs need a cookie than config.syn_cookie_rate: passed over; sent again, it goes first (RFC 4987 3)") \
+	X(DROP_TCP_SYN_RATE, "SYN beyond config.syn_cookie_rate: passed over; sent again, it goes first (RFC 4987 3)") \
 	X(DROP_TCP_DEFER_ACCEPT, "ACK of our SYN without text, where the listener waits for text (TCP_DEFER_ACCEPT)") \
 	X(DROP_TCP_SYN_SENT_ACK, "ACK in SYN-SENT is not for our SYN: RST (RFC 9293 3.10.7.3 first)") \
 	X(DROP_TCP_SYN_SENT_RST, "RST in SYN-SENT without an acceptable ACK (RFC 9293 3.10.7.3 second; RFC 5961 3.2)") \

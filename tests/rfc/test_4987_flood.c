@@ -326,7 +326,7 @@ static TCase *flood_tests(void)
 
 Suite *suite(void)
 {
-	Suite *s = suite_create("RFC 4987: which SYNs get a cookie");
+	Suite *s = suite_create("RFC 4987 3.6: which SYNs get a cookie");
 
 	suite_add_tcase(s, rate_tests());
 	suite_add_tcase(s, flood_tests());
