@@ -135,6 +135,9 @@ uint32_t tcp_ts_offset(struct tapir *t, const struct tapir_endpoint *local, cons
 uint16_t tcp_port_for(struct tapir *t, const struct tapir_addr *local, const struct tapir_endpoint *peer);
 uint16_t tcp_port_any(struct tapir *t, const struct tapir_addr *local);	/* a port that nobody is bound to; 0: none */
 
+/* --- arrives_text.c --- */
+bool tcp_seventh_process_text(struct tapir *t, struct tcp_conn *c, struct tcp_arrival *a);	/* a step of arrives_other.c */
+
 /* --- arrives.c, arrives_other.c, listen.c, timewait.c --- */
 enum tapir_verdict tcp_arrives_listen(struct tapir *t, struct tcp_bound *b, struct tcp_arrival *a);
 enum tapir_verdict tcp_arrives_other(struct tapir *t, struct tcp_conn *c, struct tcp_arrival *a);

@@ -1,6 +1,6 @@
 /* fuzz_pcap.c: capture files, of any format that libpcap knows, as anybody may hand them in: the replay driver reads the bytes,
- * frame by frame, `tapir ladder` draws them, every segment, in each of its forms, and `tapir why` reads or replays them. Whatever is
- * wrong ends in a sentence; time never goes back; and the file ends. */
+ * frame by frame, `tapir ladder` draws them, every segment, in each of its forms, and `tapir why` reads or replays them.
+ * Whatever is wrong ends in a sentence; time never goes back; and the file ends. */
 #include <assert.h>
 #include <getopt.h>
 #include <stdio.h>
