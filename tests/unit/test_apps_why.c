@@ -501,7 +501,8 @@ START_TEST(what_a_stack_has_told_becomes_sentences_with_numbers)
 		tell(&frames[i]);
 	ck_assert_int_eq(why(NULL), 0);
 	ck_assert_msg(strstr(said, "   0.020000  192.0.2.4:4000 > 192.0.2.80:80  kept for later: text 2921-4381 lies beyond "
-			     "RCV.NXT 1461 (a hole of 1460 bytes); duplicate ACK owed  RFC 9293 3.10.7.4 seventh; RFC 5681 4.2\n"), "%s", said);
+			     "RCV.NXT 1461 (a hole of 1460 bytes); duplicate ACK owed  RFC 9293 3.10.7.4 seventh; RFC 5681 4.2\n"),
+		      "%s", said);
 	ck_assert_msg(strstr(said, "goes from LISTEN to SYN-RECEIVED: a SYN asks for a connection  RFC 9293 3.10.7.2 third\n"),
 		      "%s", said);
 	ck_assert_msg(strstr(said, "dropped (DROP_TCP_OUT_OF_WINDOW): sequence number outside the window: ACK "
