@@ -76,6 +76,14 @@ static int read_it(struct why_options *o, struct reading *r, const char *path)
 		return 1;
 	bool own = reading_is_own(r) && !o->always_replay && !o->replay.chosen;
 	result = own ? why_account(&o->out, r, &first) : why_replay(&o->out, r, &first, &o->replay);
+	if (own && !o->out.json) {
+		char lines[24], frames[24];
+		snprintf(lines, sizeof lines, "%" PRIu64, o->out.lines);
+		snprintf(frames, sizeof frames, "%" PRIu64, o->out.frames);
+		fflush(stdout);
+		fprintf(stderr, why_text(WHY_SUM_EVENTS), lines, frames);
+		fputc('\n', stderr);
+	}
 	if (result == TAPIR_ENOMEM)
 		fprintf(stderr, "tapir why: out of memory.\n");
 	else if (result < 0)

@@ -30,12 +30,35 @@ static struct span mend(struct replay *r, const struct captured *c)
 	return (struct span){ r->whole, c->frame.n + c->cut };
 }
 
+/* What kept a frame that may be TCP's from being looked at; WHY_NONE: it is of no interest. */
+static enum why_text why_not_tcp(const struct captured *c)
+{
+	struct span ip = c->frame;
+	if (!c->ip_only && ip.n >= 14) {
+		if (ip.p[12] == 0x86 && ip.p[13] == 0xdd)
+			return WHY_JUDGE_NO_IPV4;
+		if (ip.p[12] != 0x08 || ip.p[13] != 0x00)
+			return WHY_NONE;
+		ip = (struct span){ ip.p + 14, ip.n - 14 };
+	}
+	if (ip.n < 20)
+		return c->cut ? WHY_JUDGE_CUT : WHY_NONE;
+	if (ip.p[0] >> 4 == 6)
+		return WHY_JUDGE_NO_IPV4;
+	if (ip.p[9] != 6)
+		return WHY_NONE;
+	return (ip.p[6] & 0x3f) || ip.p[7] || !c->cut ? WHY_JUDGE_FRAGMENT : WHY_JUDGE_CUT;
+}
+
 static void add(struct replay *r, const struct captured *c)
 {
 	struct why_segment s;
 	struct span frame = mend(r, c);
-	if (!why_segment_find(&r->flows, frame, c->ip_only, &s))
+	if (!why_segment_find(&r->flows, frame, c->ip_only, &s)) {
+		enum why_text why = why_not_tcp(c);
+		r->judging.tally.unknown[why] += why != WHY_NONE;
 		return;
+	}
 	if (c->cut > 0)
 		s.is.sum = TRACE_SUM_LEFT;
 	if (!s.flow->user)
@@ -82,6 +105,16 @@ static void count_unjudged(struct replay *r, const struct why_conn *c, enum why_
 	r->judging.tally.unknown[why] += c->count;
 }
 
+static void say_connection(struct replay *r, const struct why_conn *c, int side)
+{
+	char text[2][TAPIR_ADDR_TEXT + 8], addr[TAPIR_ADDR_TEXT];
+	int opener = c->rows[0].from;
+	for (int i = 0; i < 2; i++)
+		snprintf(text[i], sizeof text[i], "%s:%u", tapir_addr_format(&c->ends[i].addr, addr), c->ends[i].port);
+	fprintf(r->judging.out->to, why_text(WHY_SUM_CONNECTION), text[opener], text[!opener], text[side]);
+	fputc('\n', r->judging.out->to);
+}
+
 static void judge_all(struct replay *r)
 {
 	for (struct why_flow *f = r->flows.first; f && !r->judging.out->failed; f = f->next) {
@@ -89,6 +122,8 @@ static void judge_all(struct replay *r)
 		if (!c || c->count == 0 || !why_wants(&r->judging.out->filter, &c->ends[0], &c->ends[1]))
 			continue;
 		int side = choose(r, f);
+		if (side >= 0 && r->judging.out->all && !r->judging.out->json)
+			say_connection(r, c, side);
 		if (side < 0)
 			count_unjudged(r, c, WHY_JUDGE_OTHER_HOST);
 		else if (!why_judge(&r->judging, c, side))
