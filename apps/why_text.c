@@ -85,8 +85,8 @@ static const char *const texts[WHY_TEXTS] = {
 	[WHY_DIFF_DEAF] = "the host acts as if the RST at %s had ended the connection; tapir would have gone on: %s",
 	[WHY_DIFF_NO_ACK] = "the host never acknowledged up to %u, which arrived at %s; tapir would have sent ACK %u: %s",
 	/* octets, when, ACK */
-	[WHY_DIFF_NO_DUP_ACK] = "text %u-%u came out of order at %s, and the host sent no duplicate ACK; tapir would have sent "
-				"ACK %u at once: %s",
+	[WHY_DIFF_NO_DUP_ACK] = ("text %u-%u came out of order at %s, and the host sent no duplicate ACK; tapir would have sent "
+				 "ACK %u at once: %s"),
 	[WHY_DIFF_NO_CHALLENGE] = "the host gave no answer to the segment at %s; tapir would have sent ACK %u: %s",
 	[WHY_DIFF_NO_SYN_ACK] = "the host never answered the SYN at %s; tapir would have sent SYN,ACK: %s",
 	[WHY_DIFF_ACK_TOO_FAR] =
