@@ -135,7 +135,6 @@ static const char *const texts[WHY_TEXTS] = {
 	[WHY_SUM_EACH] = "  %s: %s",
 	[WHY_SUM_NOTHING] = "There is no TCP connection to judge.",
 	[WHY_SUM_EVENTS] = "%s events in %s frames.",
-	[WHY_IMPERSONATED] = "tapir in the place of %s",
 };
 
 /* The stack's reasons in plain words, by what it says behind the RFC. A reason that is not here is shown as it is. */

@@ -121,7 +121,6 @@ static const char *const texts[WHY_TEXTS] = {
 	[WHY_SUM_EACH] = "  %s：%s",
 	[WHY_SUM_NOTHING] = "没有可供判断的 TCP 连接。",
 	[WHY_SUM_EVENTS] = "%s 个事件，%s 帧。",
-	[WHY_IMPERSONATED] = "由 tapir 代替 %s",
 };
 
 /* In the order of why_text.c. */
