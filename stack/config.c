@@ -77,6 +77,7 @@ static void defaults_of_tcp(struct tapir_config *c)
 	c->rfc1337 = true;
 	c->syn_cookies = 1;
 	c->syn_cookie_rate = 25000;
+	c->syn_memory = 2u << 20;
 	c->fastopen = TAPIR_FASTOPEN_CLIENT;
 	c->fastopen_peers = 64;
 	c->fastopen_retry_us = 60 * TAPIR_SEC;
@@ -137,7 +138,8 @@ static bool tcp_is_possible(const struct tapir_config *c)
 	       c->mtu_probing <= 2 && c->black_hole_rtos && c->base_mss >= 64 &&
 	       c->port_first && c->port_first <= c->port_last && c->initial_window &&
 	       (unsigned)c->congestion < TAPIR_CC_COUNT && c->isn >= -1 && c->isn <= UINT32_MAX && c->syn_cookies <= 2 &&
-	       c->syn_cookie_rate <= 1000000 && c->ecn <= TAPIR_ECN_IF_ASKED && c->cork_us && c->cork_us <= TAPIR_SEC;
+	       c->syn_cookie_rate <= 1000000 && c->syn_memory >= 128 && c->syn_memory <= most &&
+	       c->ecn <= TAPIR_ECN_IF_ASKED && c->cork_us && c->cork_us <= TAPIR_SEC;
 }
 
 bool config_is_possible(const struct tapir_config *c)

@@ -364,6 +364,8 @@ struct tapir_config {
 	uint32_t syn_cookie_rate;	/* cookies a second, and as many for SYNs that come a second time; what is beyond waits
 					 * for its next SYN, so that a flood does not take the time of everybody else (RFC 4987
 					 * 3; stack/tcp/flood.c). Default 25000, at most 1000000; 0: without limit */
+	uint32_t syn_memory;		/* bytes to know those by that were passed over; default 2 MiB, enough for 700,000 a second,
+					 * used only in a flood; at least 128, at most 1 GiB, rounded down to a power of two */
 	uint16_t fastopen;		/* RFC 7413 4: a set of enum tapir_fastopen; default TAPIR_FASTOPEN_CLIENT */
 	uint16_t fastopen_peers;	/* servers whose cookie a client keeps; default 64 */
 	usec_t fastopen_retry_us;	/* a peer that text on a SYN did not reach is left alone so long, twice that after the

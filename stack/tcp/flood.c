@@ -6,39 +6,37 @@
  * Who is passed over is not shut out: a peer sends its SYN again after a second (RFC 6298 2.1), with the same numbers, and a
  * flood from invented addresses does not. SYNs that were passed over are remembered for one to two times KEPT_US, in a Bloom
  * filter whose MARKS bits for one SYN lie in one cache line, at a keyed hash of its endpoints and sequence number, so that they
- * cannot be aimed at. One that comes again has a rate of its own, as large, to itself; with 1024 half-open connections and 700,000
- * SYNs a second two or three in a hundred strangers are taken for such a one, and use it, too.
+ * cannot be aimed at. One that comes again has a rate of its own, as large, to itself; with config.syn_memory as it is by
+ * default two or three in a hundred of 700,000 strangers a second are taken for such a one, and use it, too.
  *
  * Owns the filter and both rates. Invariants: nothing of this is touched unless SYN cookies are sent; memory that no flood has
  * needed is never touched; the work for a SYN is constant, but for forgetting the oldest marks once in KEPT_US. */
 #include "internal.h"
 
 #define KEPT_US (TAPIR_SEC * 6 / 5)	/* a second, and what a busy host takes to send */
-#define BITS_PER_PLACE 8192u		/* of each generation, for each of config.max_half_open, ... */
-#define PLACES_MAX 1024u		/* ... but no more of them: how fast SYNs come does not depend on it */
-#define LINE_BITS 512u
 #define MARKS 4
 #define BURST_US (TAPIR_SEC / 10)	/* so much of the rate may be saved up */
 
-static uint64_t bit_count(const struct tapir_config *cfg)
+/* Of each generation, a power of two. */
+static uint64_t line_count(const struct tapir_config *cfg)
 {
-	uint64_t n = BITS_PER_PLACE;
+	uint64_t n = 1;
 
-	while (n < min_u32(cfg->max_half_open, PLACES_MAX) * BITS_PER_PLACE)
+	while (2 * n * 2 * sizeof(struct tcp_flood_line) <= cfg->syn_memory)
 		n *= 2;
 	return n;
 }
 
 size_t tcp_flood_size(const struct tapir_config *cfg)
 {
-	return cfg->syn_cookie_rate ? (size_t)(2 * bit_count(cfg) / 8) : 0;
+	return (size_t)(2 * line_count(cfg) * sizeof(struct tcp_flood_line));
 }
 
 void tcp_flood_init(struct tapir *t, void *mem)
 {
 	struct tcp_flood *f = &t->tcp->flood;
 
-	f->lines = bit_count(&t->cfg) / LINE_BITS;
+	f->lines = line_count(&t->cfg);
 	f->young = mem;
 	f->old = f->young + f->lines;
 }

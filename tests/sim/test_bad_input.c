@@ -505,6 +505,32 @@ static void syn_queue_is_full(void)
 	host_says_all();
 }
 
+static void too_many_syns(void)
+{
+	for (uint16_t i = 0; i < 4000 && last != DROP_TCP_SYN_RATE; i++)
+		hears_segment((uint16_t)(9000 + i), TCP_PORT, "S 0:0(0) win 9");
+	host_says_all();
+}
+
+/* The driver says that there are several datagrams in a frame, of no size. */
+static void datagrams_of_no_size(void)
+{
+	struct ipv4_header h = {.src = NEIGHBOUR_IP, .dst = HOST_IP, .proto = IP_PROTO_UDP, .ttl = 64, .total_len = 20 + 8 + 4};
+	struct udp_header u = {9, UDP_PORT};
+	struct eth_header eth = {.type = ETH_TYPE_IPV4};
+	struct tapir_frame *f = tapir_frame_get(t);
+
+	memcpy(eth.dst, host_mac, 6);
+	memcpy(eth.src, neighbour_mac, 6);
+	eth_emit(&eth, f->data);
+	ipv4_emit(&h, f->data + ETH_HEADER);
+	memset(f->data + ETH_HEADER + 28, 0, 4);
+	udp_emit(&u, &h.src, &h.dst, f->data + ETH_HEADER + 20, 4);
+	f->len = ETH_HEADER + 32;
+	f->offload.gso = TAPIR_GSO_UDP;
+	last = tapir_input(t, f);
+}
+
 static void wrong_cookie(void)
 {
 	syn_queue_is_full();
@@ -529,7 +555,7 @@ static const struct story { enum tapir_verdict verdict; void (*happens)(void); }
 	{DROP_NO_MEMORY, all_connections_are_taken}, {DROP_TCP_BACKLOG, nobody_accepts},
 	{DROP_TCP_CLOSED_BY_USER, closed_by_user}, {DROP_TCP_REASS_LIMIT, too_many_pieces},
 	{DROP_TCP_TIME_WAIT, late_duplicate}, {ACCEPT_COOKIE, syn_queue_is_full}, {DROP_TCP_COOKIE, wrong_cookie},
-	{DROP_TCP_DEFER_ACCEPT, nobody_speaks},
+	{DROP_TCP_DEFER_ACCEPT, nobody_speaks}, {DROP_TCP_SYN_RATE, too_many_syns}, {DROP_UDP_GSO, datagrams_of_no_size},
 };
 #define STORIES ((int)(sizeof stories / sizeof stories[0]))
 
