@@ -309,6 +309,7 @@ static const char *const verdicts[TAPIR_VERDICT_COUNT] = {
 	[DROP_TCP_LISTEN_ACK] = "在 LISTEN 中收到 ACK：用 RST 应答",
 	[DROP_TCP_COOKIE] = "在 LISTEN 中收到 ACK，虽有未归还的 SYN cookie，但它不是我方的或已过期：用 RST 应答",
 	[DROP_TCP_LISTEN_NO_SYN] = "在 LISTEN 中收到既无 SYN、ACK 也无 RST 的报文段",
+	[DROP_TCP_SYN_RATE] = "SYN 超出 config.syn_cookie_rate：暂不应答；再次发来时优先处理",
 	[DROP_TCP_BACKLOG] = "接受队列或连接表已满：对方会再试",
 	[DROP_TCP_DEFER_ACCEPT] = "对我方 SYN 的 ACK 没有数据，而监听者在等待数据（TCP_DEFER_ACCEPT）",
 	[DROP_TCP_SYN_SENT_ACK] = "在 SYN-SENT 中，ACK 确认的不是我方的 SYN：用 RST 应答",
