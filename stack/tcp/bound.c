@@ -104,20 +104,35 @@ void tcp_unbind(struct tapir *t, struct tcp_bound *b)
 	while (*at != b)
 		at = &(*at)->next;
 	*at = b->next;
-	b->next = t->tcp->bound.free;
+	*b = (struct tcp_bound){.next = t->tcp->bound.free};
 	t->tcp->bound.free = b;
 	t->tcp->bound.used--;
 }
 
 /* --- the invariants of tcp_check_all ----------------------------------------------------------------------------- */
 
+static bool is_in_its_chain(const struct tapir *t, const struct tcp_bound *b)
+{
+	const struct tcp_bound *at = *chain(t, b->local.port);
+
+	while (at && at != b)
+		at = at->next;
+	return at;
+}
+
+/* By place, not by chain: of these there are always 1024, and simulations ask often. */
 void tcp_bound_check(const struct tapir *t)
 {
 	uint32_t used = 0, unused = 0;
 
-	for (uint32_t port = 0; port < sizeof t->tcp->bound.chains / sizeof t->tcp->bound.chains[0]; port++)
-		for (const struct tcp_bound *b = t->tcp->bound.chains[port]; b; b = b->next, used++)
-			assert(b->owner && (b->listening || !b->listener.accepted));
+	for (uint32_t i = 0; i < bound_count(&t->cfg); i++) {
+		const struct tcp_bound *b = &t->tcp->bound.all[i];
+
+		if (!b->local.port)
+			continue;
+		assert(is_in_its_chain(t, b) && b->owner && (b->listening || !b->listener.accepted));
+		used++;
+	}
 	for (const struct tcp_bound *b = t->tcp->bound.free; b; b = b->next)
 		unused++;
 	assert(used == t->tcp->bound.used && used + unused == bound_count(&t->cfg));
