@@ -87,10 +87,16 @@ static enum tapir_verdict segment_arrives(struct tapir *t, struct tcp_conn *c, s
 	return tcp_arrives_other(t, c, a);
 }
 
+static struct tcp_tuple tuple_of(const struct tapir *t, const struct ip_packet *pkt, const struct tcp_seg *seg)
+{
+	struct tapir_endpoint local = {pkt->dst, seg->dst_port}, peer = {pkt->src, seg->src_port};
+
+	return tcp_tuple(t, &local, &peer);
+}
+
 enum tapir_verdict tcp_input(struct tapir *t, const struct ip_packet *pkt)
 {
 	struct tcp_arrival a = {.pkt = pkt, .verdict = ACCEPT};
-	struct tapir_endpoint local, peer;
 	struct tcp_bound *b;
 	struct tcp_conn *c;
 	struct tcp_mini *m;
@@ -102,16 +108,15 @@ enum tapir_verdict tcp_input(struct tapir *t, const struct ip_packet *pkt)
 	if (v != ACCEPT)
 		return v;
 	t->stats.tcp_segs_in += tcp_segments(&a);
-	local = (struct tapir_endpoint){pkt->dst, a.seg.dst_port};
-	peer = (struct tapir_endpoint){pkt->src, a.seg.src_port};
-	c = tcp_demux(t, &local, &peer);
-	m = c ? NULL : tcp_mini_find(t, &local, &peer);
+	a.tuple = tuple_of(t, pkt, &a.seg);
+	c = tcp_demux(t, &a.tuple);
+	m = c ? NULL : tcp_mini_find(t, &a.tuple);
 	if (m && !(c = tcp_mini_unfold(t, m)))
 		return DROP_NO_MEMORY;
 	if (c && tcp_time_wait_yields(c, &a.seg)) {
 		a.has_floor = true;
 		a.iss_floor = c->snd.max;
-		b = tcp_bound_listening(t, &local);
+		b = tcp_bound_listening(t, &a.tuple.local);
 		if (b) {
 			tcp_conn_end(t, c, 0, "RFC 6191 2: a SYN that is new ends TIME-WAIT");
 			return tcp_arrives_listen(t, b, &a);
@@ -119,6 +124,6 @@ enum tapir_verdict tcp_input(struct tapir *t, const struct ip_packet *pkt)
 	}
 	if (c)
 		return segment_arrives(t, c, &a);
-	b = tcp_bound_listening(t, &local);
+	b = tcp_bound_listening(t, &a.tuple.local);
 	return b ? tcp_arrives_listen(t, b, &a) : arrives_closed(t, &a);
 }

@@ -139,8 +139,7 @@ bool tcp_cookies_are_out(const struct tapir *t) { return t->now_us < t->tcp->coo
 /* The SYN of which this is the third segment, as far as the cookie tells; false: it is no cookie of ours, or too old. */
 static bool read_cookie(struct tapir *t, const struct tcp_arrival *a, struct tcp_arrival *syn)
 {
-	struct tcp_conn c = {.local = {a->pkt->dst, a->seg.dst_port}, .peer = {a->pkt->src, a->seg.src_port},
-			     .irs = seq(a->seg.seq.n - 1)};
+	struct tcp_conn c = {.local = a->tuple.local, .peer = a->tuple.peer, .irs = seq(a->seg.seq.n - 1)};
 	uint32_t cookie = a->seg.ack.n - 1 - base(t, &c).n, count = count_now(t), options = 0, size;
 	uint32_t age = (count - (cookie >> DATA_BITS)) & (UINT32_MAX >> DATA_BITS);
 
@@ -149,7 +148,7 @@ static bool read_cookie(struct tapir *t, const struct tcp_arrival *a, struct tcp
 	size = (cookie - mask(t, &c, count - age, options)) & DATA_MASK;
 	if (age >= COUNTS || size >= SIZES)
 		return false;
-	*syn = (struct tcp_arrival){.pkt = a->pkt};
+	*syn = (struct tcp_arrival){.pkt = a->pkt, .tuple = a->tuple};
 	syn->seg = (struct tcp_seg){.src_port = a->seg.src_port, .dst_port = a->seg.dst_port, .seq = c.irs, .flags = TCP_SYN,
 				    .len = 1, .wnd = a->seg.wnd};
 	syn->seg.opt.mss = sizes[size];

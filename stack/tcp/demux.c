@@ -9,13 +9,18 @@ void tcp_demux_init(struct tapir *t, void *buckets, uint32_t count)
 	memset(buckets, 0, sizeof *t->tcp->hash.buckets * count);
 }
 
-bool tcp_same_endpoint(const struct tapir_endpoint *a, const struct tapir_endpoint *b)
+static bool same_endpoint(const struct tapir_endpoint *a, const struct tapir_endpoint *b)
 {
 	return a->port == b->port && tapir_addr_equal(&a->addr, &b->addr);
 }
 
+bool tcp_tuple_is(const struct tcp_tuple *tuple, const struct tapir_endpoint *local, const struct tapir_endpoint *peer)
+{
+	return same_endpoint(&tuple->peer, peer) && same_endpoint(&tuple->local, local);
+}
+
 /* Both addresses are of one family. What all IPv4-mapped addresses share is left out: every segment pays for each byte. */
-uint64_t tcp_tuple_hash(const struct tapir *t, const struct tapir_endpoint *local, const struct tapir_endpoint *peer)
+static uint64_t hash(const struct tapir *t, const struct tapir_endpoint *local, const struct tapir_endpoint *peer)
 {
 	size_t skip = tapir_addr_is_ipv4(&local->addr) ? 12 : 0, n = 16 - skip;
 	uint8_t key[36];
@@ -27,28 +32,27 @@ uint64_t tcp_tuple_hash(const struct tapir *t, const struct tapir_endpoint *loca
 	return siphash(t->key, key, 4 + 2 * n);
 }
 
-static uint32_t *bucket(struct tapir *t, const struct tapir_endpoint *local, const struct tapir_endpoint *peer)
+struct tcp_tuple tcp_tuple(const struct tapir *t, const struct tapir_endpoint *local, const struct tapir_endpoint *peer)
 {
-	return &t->tcp->hash.buckets[tcp_tuple_hash(t, local, peer) & t->tcp->hash.mask];
+	return (struct tcp_tuple){*local, *peer, hash(t, local, peer)};
 }
 
-struct tcp_conn *tcp_demux(struct tapir *t, const struct tapir_endpoint *local, const struct tapir_endpoint *peer)
-{
-	struct tcp_conn *c = tcp_slot(t, *bucket(t, local, peer));
+static uint32_t *bucket(struct tapir *t, uint64_t hash) { return &t->tcp->hash.buckets[hash & t->tcp->hash.mask]; }
 
-	while (c && !(tcp_same_endpoint(&c->peer, peer) && tcp_same_endpoint(&c->local, local)))
+struct tcp_conn *tcp_demux(struct tapir *t, const struct tcp_tuple *tuple)
+{
+	struct tcp_conn *c = tcp_slot(t, *bucket(t, tuple->hash));
+
+	while (c && !tcp_tuple_is(tuple, &c->local, &c->peer))
 		c = tcp_slot(t, c->hash_next);
 	return c;
 }
 
-bool tcp_is_taken(struct tapir *t, const struct tapir_endpoint *local, const struct tapir_endpoint *peer)
-{
-	return tcp_demux(t, local, peer) || tcp_mini_find(t, local, peer);
-}
+bool tcp_is_taken(struct tapir *t, const struct tcp_tuple *tuple) { return tcp_demux(t, tuple) || tcp_mini_find(t, tuple); }
 
 void tcp_demux_add(struct tapir *t, struct tcp_conn *c)
 {
-	uint32_t *head = bucket(t, &c->local, &c->peer);
+	uint32_t *head = bucket(t, hash(t, &c->local, &c->peer));
 
 	c->hash_next = *head;
 	*head = tcp_number(t, c);
@@ -56,7 +60,7 @@ void tcp_demux_add(struct tapir *t, struct tcp_conn *c)
 
 void tcp_demux_remove(struct tapir *t, struct tcp_conn *c)
 {
-	uint32_t *at = bucket(t, &c->local, &c->peer), number = tcp_number(t, c);
+	uint32_t *at = bucket(t, hash(t, &c->local, &c->peer)), number = tcp_number(t, c);
 
 	while (*at && *at != number)
 		at = &tcp_slot(t, *at)->hash_next;
@@ -111,9 +115,9 @@ uint16_t tcp_port_for(struct tapir *t, const struct tapir_addr *local, const str
 	offset = siphash(t->key, key, sizeof key);
 	for (uint32_t i = 0; i < span; i++) {
 		uint16_t port = (uint16_t)(t->cfg.port_first + (offset + t->tcp->next_port++) % span);
-		struct tapir_endpoint mine = {*local, port};
+		struct tcp_tuple tuple = tcp_tuple(t, &(struct tapir_endpoint){*local, port}, peer);
 
-		if (!tcp_is_taken(t, &mine, peer) && !tcp_is_bound(t, local, port))
+		if (!tcp_is_taken(t, &tuple) && !tcp_is_bound(t, local, port))
 			return port;
 	}
 	return 0;

@@ -80,8 +80,7 @@ struct place { uint64_t line, bits; };
 
 static struct place place_of(const struct tapir *t, const struct tcp_arrival *a)
 {
-	struct tapir_endpoint local = {a->pkt->dst, a->seg.dst_port}, peer = {a->pkt->src, a->seg.src_port};
-	uint64_t h = tcp_tuple_hash(t, &local, &peer);
+	uint64_t h = a->tuple.hash;
 
 	h = (h ^ h >> 32 ^ a->seg.seq.n) * UINT64_C(0x9e3779b97f4a7c15);	/* the key is in h: a stranger cannot aim */
 	return (struct place){(h >> 36) & (t->tcp->flood.lines - 1), h};

@@ -9,7 +9,8 @@ static seq_t quoted_seq(const struct ip_error *e) { return seq(get_be32(e->quote
 static struct tcp_conn *quoted_conn(struct tapir *t, const struct ip_error *e)
 {
 	struct tapir_endpoint local = {e->src, get_be16(e->quoted.p)}, peer = {e->dst, get_be16(e->quoted.p + 2)};
-	struct tcp_conn *c = tcp_demux(t, &local, &peer);
+	struct tcp_tuple tuple = tcp_tuple(t, &local, &peer);
+	struct tcp_conn *c = tcp_demux(t, &tuple);
 
 	if (!c || seq_lt(quoted_seq(e), c->snd.una) || seq_geq(quoted_seq(e), c->snd.max))
 		return NULL;	/* RFC 5927 4.1 */

@@ -7,9 +7,16 @@
 
 #define TCP_DEFAULT_MSS 536	/* RFC 9293 3.7.1 (MUST-15) */
 
+/* A four-tuple, and its place in the tables of connections and of minis: both are asked about most segments. */
+struct tcp_tuple {
+	struct tapir_endpoint local, peer;
+	uint64_t hash;
+};
+
 /* A segment on its way through RFC 9293 3.10.7. seg is a copy: the first step trims it to the window. */
 struct tcp_arrival {
 	const struct ip_packet *pkt;
+	struct tcp_tuple tuple;
 	struct tcp_seg seg;
 	seq_t iss_floor;		/* a TIME-WAIT that this SYN ended: the new ISS must lie above, if has_floor */
 	bool has_floor;
@@ -61,7 +68,7 @@ struct tcp_mini {
 };
 size_t tcp_minis_size(const struct tapir_config *cfg);
 void tcp_minis_init(struct tapir *t, void *mem);
-struct tcp_mini *tcp_mini_find(struct tapir *t, const struct tapir_endpoint *local, const struct tapir_endpoint *peer);
+struct tcp_mini *tcp_mini_find(struct tapir *t, const struct tcp_tuple *tuple);
 void tcp_mini_begin(struct tapir *t, struct tcp_conn *c);	/* c has just entered such a state: a place in its queue */
 void tcp_mini_end(struct tapir *t, struct tcp_conn *c);		/* c, which has one, leaves it */
 void tcp_mini_fold(struct tapir *t, struct tcp_conn *c);	/* if it is one and has come to rest: c is gone then */
@@ -121,10 +128,10 @@ void tcp_bound_check(const struct tapir *t);
 /* --- demux.c --- */
 bool tcp_is_connected(const struct tapir *t, const struct tapir_addr *addr, uint16_t port);	/* or half open, or in TIME-WAIT */
 void tcp_demux_init(struct tapir *t, void *buckets, uint32_t count);
-struct tcp_conn *tcp_demux(struct tapir *t, const struct tapir_endpoint *local, const struct tapir_endpoint *peer);
-bool tcp_is_taken(struct tapir *t, const struct tapir_endpoint *local, const struct tapir_endpoint *peer);	/* or by a mini */
-bool tcp_same_endpoint(const struct tapir_endpoint *a, const struct tapir_endpoint *b);
-uint64_t tcp_tuple_hash(const struct tapir *t, const struct tapir_endpoint *local, const struct tapir_endpoint *peer);
+struct tcp_tuple tcp_tuple(const struct tapir *t, const struct tapir_endpoint *local, const struct tapir_endpoint *peer);
+bool tcp_tuple_is(const struct tcp_tuple *tuple, const struct tapir_endpoint *local, const struct tapir_endpoint *peer);
+struct tcp_conn *tcp_demux(struct tapir *t, const struct tcp_tuple *tuple);
+bool tcp_is_taken(struct tapir *t, const struct tcp_tuple *tuple);	/* or by a mini */
 void tcp_demux_add(struct tapir *t, struct tcp_conn *c);
 void tcp_demux_remove(struct tapir *t, struct tcp_conn *c);
 

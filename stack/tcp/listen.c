@@ -79,8 +79,8 @@ void tcp_take_syn(struct tapir *t, struct tcp_conn *c, const struct tcp_bound *b
 {
 	c->listener = tcp_bound_number(t, b);
 	tcp_inherit(t, c, &b->listener);
-	c->local = (struct tapir_endpoint){a->pkt->dst, a->seg.dst_port};
-	c->peer = (struct tapir_endpoint){a->pkt->src, a->seg.src_port};
+	c->local = a->tuple.local;
+	c->peer = a->tuple.peer;
 	c->irs = a->seg.seq;
 	c->rcv.nxt = c->rcv.adv = seq_add(a->seg.seq, 1);
 	c->snd.wnd = c->snd.max_wnd = a->seg.wnd;

@@ -54,18 +54,32 @@ void tcp_minis_init(struct tapir *t, void *mem)
 
 /* --- table and queues ------------------------------------------------------------------------------------------- */
 
-static struct tcp_mini **bucket(struct tapir *t, const struct tapir_endpoint *local, const struct tapir_endpoint *peer)
+static struct tcp_mini **bucket(struct tapir *t, const struct tcp_tuple *tuple)
 {
-	return &t->tcp->minis.buckets[tcp_tuple_hash(t, local, peer) & t->tcp->minis.mask];
+	return &t->tcp->minis.buckets[tuple->hash & t->tcp->minis.mask];
 }
 
-struct tcp_mini *tcp_mini_find(struct tapir *t, const struct tapir_endpoint *local, const struct tapir_endpoint *peer)
+struct tcp_mini *tcp_mini_find(struct tapir *t, const struct tcp_tuple *tuple)
 {
-	struct tcp_mini *m = *bucket(t, local, peer);
+	struct tcp_mini *m = *bucket(t, tuple);
 
-	while (m && !(tcp_same_endpoint(&m->peer, peer) && tcp_same_endpoint(&m->local, local)))
+	while (m && !tcp_tuple_is(tuple, &m->local, &m->peer))
 		m = m->hash_next;
 	return m;
+}
+
+static struct tcp_mini *find_conn(struct tapir *t, const struct tcp_conn *c)
+{
+	struct tcp_tuple tuple = tcp_tuple(t, &c->local, &c->peer);
+
+	return tcp_mini_find(t, &tuple);
+}
+
+static struct tcp_conn *conn_of(struct tapir *t, const struct tcp_mini *m)
+{
+	struct tcp_tuple tuple = tcp_tuple(t, &m->local, &m->peer);
+
+	return tcp_demux(t, &tuple);
 }
 
 static struct tcp_mini_queue *queue_of(struct tapir *t, const struct tcp_mini *m)
@@ -94,7 +108,8 @@ static struct tcp_mini *take(struct tapir *t)
 
 static void put(struct tapir *t, struct tcp_mini *m)
 {
-	struct tcp_mini **at = bucket(t, &m->local, &m->peer);
+	struct tcp_tuple tuple = tcp_tuple(t, &m->local, &m->peer);
+	struct tcp_mini **at = bucket(t, &tuple);
 	struct tcp_mini_queue *q = queue_of(t, m);
 
 	while (*at != m)
@@ -244,7 +259,8 @@ static void attach(struct tapir *t, struct tcp_mini *m, struct tcp_conn *c)
 
 void tcp_mini_begin(struct tapir *t, struct tcp_conn *c)
 {
-	struct tcp_mini **chain = bucket(t, &c->local, &c->peer), *m;
+	struct tcp_tuple tuple = tcp_tuple(t, &c->local, &c->peer);
+	struct tcp_mini **chain = bucket(t, &tuple), *m;
 
 	assert(!c->owner && (c->state == TCP_TIME_WAIT || (c->state == TCP_SYN_RCVD && c->listener)));
 	if (c->state == TCP_TIME_WAIT && t->tcp->minis.time_wait.count >= t->cfg.max_time_wait)
@@ -261,7 +277,7 @@ void tcp_mini_end(struct tapir *t, struct tcp_conn *c)
 {
 	c->mini = false;
 	t->tcp->minis.unfolded--;
-	put(t, tcp_mini_find(t, &c->local, &c->peer));
+	put(t, find_conn(t, c));
 }
 
 /* Whether it has come to rest: a mini holds nothing that is owed, and no timer but its state's. */
@@ -283,7 +299,7 @@ void tcp_mini_fold(struct tapir *t, struct tcp_conn *c)
 
 	if (!c->mini || !rests(c))
 		return;
-	m = tcp_mini_find(t, &c->local, &c->peer);
+	m = find_conn(t, c);
 	pack(m, c);
 	wheel_arm(&t->wheel, &m->timer, tcp_timer_due(c, timer_of(m)));
 	m->unfolded = c->mini = false;
@@ -342,7 +358,7 @@ static void end_folded(struct tapir *t, struct tcp_mini *m, enum end how)
 void tcp_mini_drop(struct tapir *t, struct tcp_mini *m)
 {
 	if (m->unfolded)
-		tcp_conn_end(t, tcp_demux(t, &m->local, &m->peer), TAPIR_ETIMEDOUT, why_ended[GIVES_WAY]);
+		tcp_conn_end(t, conn_of(t, m), TAPIR_ETIMEDOUT, why_ended[GIVES_WAY]);
 	else
 		end_folded(t, m, GIVES_WAY);
 }
@@ -357,7 +373,7 @@ void tcp_minis_abort(struct tapir *t, const struct tapir_endpoint *bound)
 		    !(tapir_addr_is_any(&bound->addr) || tapir_addr_equal(&bound->addr, &m->local.addr)))
 			continue;
 		if (m->unfolded)
-			tcp_abort(t, tcp_demux(t, &m->local, &m->peer));
+			tcp_abort(t, conn_of(t, m));
 		else
 			end_folded(t, m, ABORTED);
 	}

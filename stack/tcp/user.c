@@ -38,12 +38,14 @@ struct tcp_conn *tcp_open_active(struct tapir *t, const struct tapir_endpoint *l
 				 uint32_t owner, int *error)
 {
 	struct tapir_endpoint mine = *local;
+	struct tcp_tuple tuple;
 	struct tcp_conn *c;
 
 	*error = choose_local(t, &mine, peer);
 	if (*error)
 		return NULL;
-	if (tcp_is_taken(t, &mine, peer)) {
+	tuple = tcp_tuple(t, &mine, peer);
+	if (tcp_is_taken(t, &tuple)) {
 		*error = TAPIR_EADDRINUSE;	/* "connection already exists"; TIME-WAIT is one too (RFC 9293 3.6.1) */
 		return NULL;
 	}
