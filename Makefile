@@ -14,7 +14,9 @@ CFLAGS   := -std=c11 $(OPT) $(WARNINGS) $(EXTRA_CFLAGS)
 SYSTEM   := -D_GNU_SOURCE -I. -Istack -Idrivers
 # AF_XDP where libxdp is; without it driver_open_xdp says so.
 XDPLIBS  := $(if $(wildcard /usr/include/xdp/xsk.h /usr/local/include/xdp/xsk.h),-lxdp -lbpf)
-LDLIBS   := -lpcap $(XDPLIBS) -lpthread -lm
+# io_uring where liburing is; without it each frame is written by itself (drivers/outbox.c).
+URINGLIBS := $(if $(wildcard /usr/include/liburing.h /usr/local/include/liburing.h),-luring)
+LDLIBS   := -lpcap $(XDPLIBS) $(URINGLIBS) -lpthread -lm
 # For what is in libapps.a.
 APPLIBS  := -ljansson
 # Asked for when a test is linked, because scripts/deps may only just have installed it.

@@ -19,7 +19,8 @@ struct driver_ops {
 	const char *name;
 	/* Reads the next frame into the empty frame f: 1, or 0 when there is none now, or TAPIR_EIO (see driver_error). */
 	int (*recv)(struct driver *d, struct tapir_frame *f, usec_t now_us);
-	/* Sends out: 0, TAPIR_EAGAIN (the link is full: try the same frame again when writable) or TAPIR_EIO. */
+	/* Sends out, whose text of TCP stays until flush (struct tapir_out): 0, TAPIR_EAGAIN (the link is full: try the same frame
+	 * again when writable) or TAPIR_EIO. */
 	int (*send)(struct driver *d, const struct tapir_out *out, usec_t now_us);
 	/* Tells the link of what send has only gathered, once behind a batch of sends: 0 or TAPIR_EIO. NULL: it gathers nothing. */
 	int (*flush)(struct driver *d);

@@ -37,6 +37,8 @@ static int send_held(struct loop *l)
 	if (result == TAPIR_EAGAIN)
 		return 0;
 	set_holding(l, false);
+	if (result == 0)
+		result = driver_flush(l->driver);	/* before another is held in its place */
 	return result < 0 ? result : 1;
 }
 

@@ -1,8 +1,9 @@
 /* tap.c: a Linux TAP device, the wire between the stack and the kernel (Documentation/networking/tuntap.rst).
  *
  * Opened with IFF_VNET_HDR: in front of each frame lies a virtio_net_hdr that says what is still to be done to it, so
- * that checksums and the segmentation of TCP and UDP can be left to the other side. Header and frame have an iovec each:
- * readv and writev are the only copy. Which offloads the kernel gives is found by asking for less and less.
+ * that checksums and the segmentation of TCP and UDP can be left to the other side. read and write are the only copy of large
+ * frames; what a turn of the loop sends is written together (outbox.c). Which offloads the kernel gives is found by asking for
+ * less and less.
  *
  * Never sets addresses or routes; needs CAP_NET_ADMIN only to make an interface, or to use one that is another user's. */
 #include <errno.h>
@@ -17,9 +18,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
-#include "internal.h"
+#include "outbox.h"
 
 /* UDP segmentation came with Linux 6.2; the headers may be older than the kernel. Both are asked for at once, or refused. */
 #ifndef TUN_F_USO4
@@ -34,6 +34,7 @@
 
 struct tap {
 	struct driver d;
+	struct outbox *outbox;
 	char name[IFNAMSIZ];
 	bool warned_down, warned_refused;
 };
@@ -130,11 +131,9 @@ static int tap_recv(struct driver *d, struct tapir_frame *f, usec_t now_us)
 }
 
 /* A frame that the kernel did not take. Most reasons mean what a pulled cable means: it is lost, and TCP sees to it. */
-static int send_failed(struct tap *tap)
+static int send_failed(struct tap *tap, int error)
 {
-	switch (errno) {
-	case EAGAIN:
-		return TAPIR_EAGAIN;
+	switch (error) {
 	case EBADFD:
 	case ENODEV:
 		return interface_gone(tap);
@@ -143,13 +142,14 @@ static int send_failed(struct tap *tap)
 			driver_warn("%s is down, so what is sent is lost: sudo ip link set %s up", tap->name, tap->name);
 		tap->warned_down = true;
 		return 0;
+	case EAGAIN:			/* the kernel takes what comes: a TAP's way up has no limit */
 	case EINTR:
 	case ENOBUFS:
 	case ENOMEM:
 		return 0;
 	default:
 		if (!tap->warned_refused)
-			driver_warn("the kernel refused a frame on %s: %s", tap->name, strerror(errno));
+			driver_warn("the kernel refused a frame on %s: %s", tap->name, strerror(error));
 		tap->warned_refused = true;
 		return 0;
 	}
@@ -159,17 +159,24 @@ static int tap_send(struct driver *d, const struct tapir_out *out, usec_t now_us
 {
 	struct tap *tap = (struct tap *)d;
 	struct virtio_net_hdr h;
-	struct iovec iov[2 + TAPIR_OUT_SLICES];
-	int n = 2;
+	int error;
 	(void)now_us;
 
 	header_from_offload(&out->offload, &h);
-	iov[0] = (struct iovec){&h, sizeof h};
-	iov[1] = (struct iovec){(void *)(uintptr_t)(out->head + out->head_at), out->head_len};
-	for (int i = 0; i < out->slice_count; i++)
-		iov[n++] = (struct iovec){(void *)(uintptr_t)out->slices[i].p, out->slices[i].n};
-	if (writev(d->fd, iov, n) < 0)
-		return send_failed(tap);
+	error = outbox_put(tap->outbox, (struct span){(const uint8_t *)&h, sizeof h}, out);
+	return error ? send_failed(tap, error) : 0;
+}
+
+static int tap_flush(struct driver *d)
+{
+	struct tap *tap = (struct tap *)d;
+	int error;
+
+	if (outbox_is_empty(tap->outbox))
+		return 0;
+	error = outbox_flush(tap->outbox);
+	if (error)
+		return send_failed(tap, error);
 	tap->warned_down = false;
 	return 0;
 }
@@ -341,13 +348,14 @@ static int attach(struct tap *tap, const char *name)
 
 static void tap_close(struct driver *d)
 {
+	outbox_close(((struct tap *)d)->outbox);
 	if (d->fd >= 0)
 		close(d->fd);
 	free(d);
 }
 
 static const struct driver_ops tap_ops = {
-	.name = "tap", .recv = tap_recv, .send = tap_send, .set_offload = tap_set_offload, .close = tap_close,
+	.name = "tap", .recv = tap_recv, .send = tap_send, .flush = tap_flush, .set_offload = tap_set_offload, .close = tap_close,
 };
 
 struct driver *driver_open_tap(const char *name)
@@ -366,8 +374,11 @@ struct driver *driver_open_tap(const char *name)
 	}
 	tap->d.ops = &tap_ops;
 	tap->d.fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	tap->outbox = outbox_open(tap->d.fd);
 	if (tap->d.fd < 0)
 		device_failed();
+	else if (tap->outbox == NULL)
+		driver_fail("Out of memory.");
 	else if (attach(tap, name) == 0)
 		return &tap->d;
 	tap_close(&tap->d);

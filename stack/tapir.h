@@ -427,7 +427,8 @@ struct tapir_frame {
 
 #define TAPIR_OUT_HEAD 160		/* Ethernet 14 + IPv4 60 + TCP 60, and some */
 #define TAPIR_OUT_SLICES 64
-/* One frame to send: the headers, then borrowed slices. Valid until the next call into the stack. */
+/* One frame to send: the headers, then borrowed slices. Valid until the next call into the stack; the slices of TCP's text
+ * (offload.gso TAPIR_GSO_TCP4, TCP6) until the next call that is not tapir_output. */
 struct tapir_out {
 	struct tapir_offload offload;	/* offsets count from the first byte of the frame */
 	uint32_t len;			/* bytes of the whole frame */

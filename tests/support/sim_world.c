@@ -7,6 +7,7 @@
 #include <string.h>
 #include "sim.h"
 #include "stack/tcp/tcp.h"
+#include "stack/wire/checksum.h"
 
 #define TURNS_AT_ONCE 20000u	/* turns at one instant: more is a stack that cannot stop */
 #define SENDS_AT_ONCE 200u	/* frames that one stack may send in a turn: the link holds 256 */
@@ -155,7 +156,29 @@ static bool receive_some(struct sim *s, uint8_t node)
 	return count;
 }
 
-static bool send_one(struct sim *s, uint8_t node)
+/* A large frame of TCP, as a driver keeps it that writes several with one call (struct tapir_out). */
+struct kept { struct tapir_out out; uint64_t sum; };
+
+static uint64_t sum_of_slices(const struct tapir_out *out)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < out->slice_count; i++)
+		sum = sum * 31 + checksum_add(0, out->slices[i]);
+	return sum;
+}
+
+static void keep(struct kept *k, const struct tapir_out *out)
+{
+	bool stays = out->offload.gso == TAPIR_GSO_TCP4 || out->offload.gso == TAPIR_GSO_TCP6;
+
+	k->out.slice_count = 0;
+	if (stays)
+		k->out = *out;
+	k->sum = sum_of_slices(&k->out);
+}
+
+static bool send_one(struct sim *s, uint8_t node, struct kept *kept)
 {
 	static uint8_t flat[FRAME_MAX];
 	struct sim_node *n = &s->nodes[node];
@@ -169,6 +192,7 @@ static bool send_one(struct sim *s, uint8_t node)
 		sim_fail(s, "stack %u sends a frame of %u bytes", node, out.len);
 		return false;
 	}
+	keep(kept, &out);
 	tapir_out_copy(&out, flat, false);
 	hash_bytes(s, &node, sizeof node);
 	hash_bytes(s, &s->now_us, sizeof s->now_us);
@@ -292,11 +316,15 @@ static bool take_and_act(struct sim *s, uint8_t node)
 
 static bool send(struct sim *s, uint8_t node)
 {
-	bool did = false;
+	static struct kept kept[SENDS_AT_ONCE];
+	uint32_t sent = 0;
 
-	for (uint32_t i = 0; i < SENDS_AT_ONCE && send_one(s, node); i++)
-		did = true;
-	return did | poll_events(s, node);
+	while (sent < SENDS_AT_ONCE && send_one(s, node, &kept[sent]))
+		sent++;
+	for (uint32_t i = 0; i < sent; i++)
+		if (sum_of_slices(&kept[i].out) != kept[i].sum)
+			sim_fail(s, "stack %u gave the text of a frame away before it could be written", node);
+	return poll_events(s, node) || sent > 0;
 }
 
 static usec_t earlier(usec_t a, usec_t b) { return a < b ? a : b; }

@@ -34,7 +34,7 @@ static int send_numbered(struct driver *d, uint8_t number)
 	struct tapir_out out = {.len = FRAME, .head_len = 14, .slice_count = 1, .slices = {{bytes + 14, FRAME - 14}}};
 
 	memcpy(out.head, bytes, 14);
-	return driver_send(d, &out, 0);
+	return driver_send(d, &out, 0) == 0 ? driver_flush(d) : TAPIR_EIO;
 }
 
 /* The next frame of ours within a second: its number; -1: none came. The kernel sends frames of its own there, too. */
