@@ -1,221 +1,18 @@
 /* why_judge.c: a recorded host is compared with the stack that has its place: its decisions, not its timing. See why_replay.h.
  *
- * Each segment of the peer's leaves the host with what it must answer, as the stack did at once; each segment of the host's is
- * looked at for what it may not say, and settles what it answers. An event is a segment of the host's, or an answer that never
- * came; each agrees, differs, or cannot be judged.
+ * Each segment of the host's is looked at for what it may not say, and settles what it answers (why_due.c). An event is a segment
+ * of the host's, or an answer that never came; each agrees, differs, or cannot be judged.
  *
  * Left to the host: when to acknowledge within half a second, how many ACKs above one, where segments end, how large windows
  * are, how fast it sends, and when it gives something up for lost. */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "why_replay.h"
+#include "why_judge.h"
 
-#define ANSWER_US (600 * TAPIR_MS)	/* RFC 9293 3.8.6.3 (MUST-40): less than 0.5 s; and some */
-#define AT_ONCE_US (2 * TAPIR_MS)	/* two frames within this may have crossed on their way to the capture */
 #define FAR_US (5 * TAPIR_MS)		/* a host that takes so long for the handshake is far from where it was recorded */
 #define GIVEN_UP_US (3 * TAPIR_SEC)
-#define DUES 64u
-#define ACKS 32u
-
-enum due_kind { DUE_ACK, DUE_DUP, DUE_CHALLENGE, DUE_RST, DUE_SYN_ACK };
-/* An answer that is owed. hard: its absence is a difference; else other stacks may limit their rate. */
-struct due {
-	enum due_kind kind;
-	bool hard;
-	usec_t at_us;
-	uint64_t frame, ack, seq, end;
-	const char *why;
-	enum tapir_verdict verdict;
-};
-struct judge {
-	struct why_judging *all;
-	const struct why_conn *conn;
-	int side, peer;
-	struct why_host host;
-	struct due dues[DUES];
-	unsigned count;
-	usec_t turn_us;			/* from the peer's segment to the host's answer in the handshake */
-	bool far, closes, over, synchronized, timestamps, sack;
-	enum why_text unknown;		/* over: why the rest cannot be judged */
-	uint8_t shift[2];
-	/* the host's */
-	uint64_t edge, ack, sent, fin;	/* window's right edge, greatest ACK, end of its text; of its FIN, 0: none */
-	usec_t ack_us, edge_us, last_us, first_sent_us;
-	/* the peer's */
-	uint64_t peer_edge, peer_ack;
-	struct { usec_t at_us; uint64_t ack; } acks[ACKS];
-	unsigned ack_count;
-	struct why_ranges arrived;
-	struct { usec_t at_us; uint64_t from, to; } beyond;	/* the oldest text beyond a hole */
-	const struct why_record *ignored_rst, *fatal_rst;	/* one that the stack did not obey; one that it did */
-};
-
-/* --- saying --- */
-
-static char *when(const struct judge *j, usec_t at_us, char text[WHY_TIME])
-{
-	usec_t us = at_us - j->all->start_us;
-	snprintf(text, WHY_TIME, "%llu.%06u", (unsigned long long)(us / TAPIR_SEC), (unsigned)(us % TAPIR_SEC));
-	return text;
-}
-
-static void differ(struct judge *j, usec_t at_us, uint64_t frame, const char *rule, enum why_text which, ...)
-{
-	struct why_line l = { .at_us = at_us - j->all->start_us, .frame = frame, .from = j->conn->ends[j->side],
-			      .to = j->conn->ends[j->peer], .kind = WHY_KIND_DIFFERENCE };
-	va_list args;
-	va_start(args, which);
-	vsnprintf(l.text, sizeof l.text, why_text(which), args);
-	va_end(args);
-	snprintf(l.rule, sizeof l.rule, "%s", rule);
-	why_number(&l, "rcv.nxt", j->host.rcv_nxt);
-	why_number(&l, "snd.una", j->peer_ack);
-	why_number(&l, "snd.nxt", j->sent);
-	why_out_line(j->all->out, &l);
-	j->all->tally.differ++;
-}
-
-static void unknown(struct judge *j, enum why_text why)
-{
-	j->all->tally.unknown[why]++;
-}
-
-/* The states of the host and the stack are no longer the same. */
-static void give_up(struct judge *j, enum why_text why)
-{
-	j->over = true;
-	j->unknown = why;
-	j->count = 0;
-}
-
-/* What the stack answered, in words and by its rule. */
-static const char *words_of(const struct due *d, char words[200], char rule[WHY_RULE])
-{
-	if (d->why[0]) {
-		why_rule_cite(d->why, rule);
-		return why_rule_words(d->why);
-	}
-	why_verdict_cite(d->verdict, words, 200, rule);
-	return words;
-}
-
-/* --- what is owed --- */
-
-static void owe(struct judge *j, const struct why_record *r, enum due_kind kind, bool hard)
-{
-	const struct why_host *h = &j->host;
-	if (j->count == DUES) {
-		memmove(j->dues, j->dues + 1, (DUES - 1) * sizeof *j->dues);
-		j->count--;
-	}
-	j->dues[j->count++] = (struct due){
-		.kind = kind, .hard = hard, .at_us = r->at_us, .frame = r->frame, .ack = h->answer_ack, .seq = r->seq,
-		.end = r->seq + r->text, .why = h->why, .verdict = h->verdict,
-	};
-}
-
-static void settle_due(struct judge *j, unsigned i)
-{
-	memmove(j->dues + i, j->dues + i + 1, (j->count - i - 1) * sizeof *j->dues);
-	j->count--;
-}
-
-/* The host acts as if a RST that the stack did not obey had ended the connection: what it does from then on shows it. */
-static bool is_deaf(const struct judge *j)
-{
-	return j->ignored_rst && j->last_us <= j->ignored_rst->at_us;
-}
-
-static void say_deaf(struct judge *j, usec_t at_us, uint64_t frame)
-{
-	char words[200], rule[WHY_RULE], time[WHY_TIME];
-	struct due d = { .why = "", .verdict = j->ignored_rst->is.tcp.rst ? DROP_TCP_RST_OUT_OF_WINDOW : ACCEPT };
-	bool inside = j->ignored_rst->seq > j->host.rcv_nxt && j->ignored_rst->seq < j->edge;
-	d.verdict = inside ? DROP_TCP_RST_CHALLENGE : DROP_TCP_RST_OUT_OF_WINDOW;
-	words_of(&d, words, rule);
-	differ(j, at_us, frame, rule, WHY_DIFF_DEAF, when(j, j->ignored_rst->at_us, time), words);
-	give_up(j, WHY_JUDGE_AFTER);
-}
-
-static void say_missing(struct judge *j, const struct due *d)
-{
-	char words[200], rule[WHY_RULE], time[WHY_TIME];
-	const char *why = words_of(d, words, rule);
-	when(j, d->at_us, time);
-	switch (d->kind) {
-	case DUE_ACK:
-		differ(j, d->at_us, d->frame, rule, WHY_DIFF_NO_ACK, (unsigned)d->ack, time, (unsigned)d->ack, why);
-		break;
-	case DUE_DUP:
-		differ(j, d->at_us, d->frame, rule, WHY_DIFF_NO_DUP_ACK, (unsigned)d->seq, (unsigned)d->end, time, (unsigned)d->ack,
-		       why);
-		break;
-	case DUE_CHALLENGE:
-		differ(j, d->at_us, d->frame, rule, WHY_DIFF_NO_CHALLENGE, time, (unsigned)d->ack, why);
-		break;
-	case DUE_RST: differ(j, d->at_us, d->frame, rule, WHY_DIFF_NO_RST, why); break;
-	case DUE_SYN_ACK: differ(j, d->at_us, d->frame, rule, WHY_DIFF_NO_SYN_ACK, time, why); break;
-	}
-}
-
-/* The due answer did not come, or came too late. */
-static void miss(struct judge *j, unsigned i, usec_t now_us)
-{
-	struct due d = j->dues[i];
-	settle_due(j, i);
-	if (!d.hard)
-		return;
-	if (is_deaf(j) && d.kind != DUE_RST)
-		say_deaf(j, d.at_us, d.frame);
-	else if (j->far)
-		unknown(j, WHY_JUDGE_FAR);
-	else if (now_us < d.at_us + ANSWER_US + j->turn_us)
-		unknown(j, WHY_JUDGE_END);
-	else
-		say_missing(j, &d);
-}
-
-static void expire(struct judge *j, usec_t now_us)
-{
-	while (!j->over && j->count > 0 && j->dues[0].at_us + ANSWER_US + j->turn_us < now_us)
-		miss(j, 0, now_us);
-}
-
-static bool answers(const struct judge *j, const struct due *d, const struct why_record *r)
-{
-	switch (d->kind) {
-	case DUE_RST: return r->is.tcp.rst;
-	case DUE_SYN_ACK: return r->is.tcp.syn && r->is.tcp.has_ack;
-	case DUE_DUP:		/* one that came with what filled the hole may have been overtaken by it */
-		return r->is.tcp.has_ack &&
-		       (r->ack == d->ack || (r->ack > d->ack && r->at_us <= d->at_us + AT_ONCE_US + j->turn_us));
-	case DUE_ACK:
-	case DUE_CHALLENGE: return r->is.tcp.has_ack && r->ack >= d->ack;
-	}
-	return false;
-}
-
-/* A duplicate ACK can no longer come when the hole has been acknowledged. */
-static bool is_too_late(const struct due *d, const struct why_record *r)
-{
-	return d->kind == DUE_DUP && r->is.tcp.has_ack && r->ack > d->ack;
-}
-
-static void settle_dues(struct judge *j, const struct why_record *r)
-{
-	for (unsigned i = 0; i < j->count && !j->over;) {
-		struct due d = j->dues[i];
-		if (answers(j, &d, r))
-			settle_due(j, i);
-		else if (is_too_late(&d, r))
-			miss(j, i, USEC_NEVER / 2);
-		else
-			i++;
-	}
-}
 
 /* --- the peer --- */
 
@@ -233,22 +30,6 @@ static void follow_peer(struct judge *j, const struct why_record *r)
 	j->ack_count -= j->ack_count == ACKS;
 	j->acks[j->ack_count].at_us = r->at_us;
 	j->acks[j->ack_count++].ack = r->ack;
-}
-
-static void owe_what_was_answered(struct judge *j, const struct why_record *r, uint64_t before)
-{
-	const struct why_host *h = &j->host;
-	bool dup = strstr(h->why, "out-of-order") != NULL;
-	if (h->answer == WHY_ANSWER_RST)
-		owe(j, r, DUE_RST, !r->is.tcp.rst);
-	else if (h->answer == WHY_ANSWER_SYN_ACK)
-		owe(j, r, DUE_SYN_ACK, false);
-	else if (h->answer == WHY_ANSWER_ACK && dup)
-		owe(j, r, DUE_DUP, true);
-	else if (h->answer == WHY_ANSWER_ACK && h->verdict == ACCEPT && h->answer_ack > before)
-		owe(j, r, DUE_ACK, true);
-	else if (h->answer == WHY_ANSWER_ACK && h->verdict != ACCEPT)
-		owe(j, r, DUE_CHALLENGE, r->text > 0 || h->verdict == DROP_TCP_ACK_RANGE);
 }
 
 /* Text that lies beyond the window that the host had opened is not for it, whatever the stack's window. */
@@ -280,7 +61,7 @@ static void hear(struct judge *j, const struct why_record *r)
 	else if (r->is.tcp.rst && !j->host.reset)
 		j->ignored_rst = r;
 	if (!j->over)
-		owe_what_was_answered(j, r, before);
+		why_due_owe(j, r, before);
 }
 
 /* --- the host --- */
@@ -293,20 +74,20 @@ static bool judge_rst(struct judge *j, const struct why_record *r)
 			return true;
 	if (j->host.reset || j->host.answer == WHY_ANSWER_RST)
 		return true;
-	if (is_deaf(j)) {
-		say_deaf(j, r->at_us, r->frame);
+	if (why_due_is_deaf(j)) {
+		why_due_say_deaf(j, r->at_us, r->frame);
 		return false;
 	}
 	if (r->is.tcp.has_ack || !j->synchronized) {
-		unknown(j, WHY_JUDGE_ABORT);
+		why_unknown(j, WHY_JUDGE_ABORT);
 		why_host_aborts(&j->host);
 		j->count = 0;
 		return false;
 	}
 	struct due d = { .why = j->host.why, .verdict = j->host.verdict };
-	const char *why = words_of(&d, words, rule);
-	differ(j, r->at_us, r->frame, rule, WHY_DIFF_RST, why);
-	give_up(j, WHY_JUDGE_AFTER);
+	const char *why = why_words_of(&d, words, rule);
+	why_differ(j, r->at_us, r->frame, rule, WHY_DIFF_RST, why);
+	why_give_up(j, WHY_JUDGE_AFTER);
 	return false;
 }
 
@@ -318,21 +99,21 @@ static bool judge_syn(struct judge *j, const struct why_record *r)
 	if (!r->is.tcp.syn || !r->is.tcp.has_ack || !syn)
 		return true;
 	if (r->ack != 1 && syn->text > 0 && r->ack <= 1 + (uint64_t)syn->text) {
-		unknown(j, WHY_JUDGE_FAST_OPEN);
-		give_up(j, WHY_JUDGE_FAST_OPEN);
+		why_unknown(j, WHY_JUDGE_FAST_OPEN);
+		why_give_up(j, WHY_JUDGE_FAST_OPEN);
 		return false;
 	}
 	if (r->ack != 1) {
-		differ(j, r->at_us, r->frame, "RFC 9293 3.10.7.2 third", WHY_DIFF_SYN_ACK_NUMBER, (unsigned)r->ack, 1u);
-		give_up(j, WHY_JUDGE_AFTER);
+		why_differ(j, r->at_us, r->frame, "RFC 9293 3.10.7.2 third", WHY_DIFF_SYN_ACK_NUMBER, (unsigned)r->ack, 1u);
+		why_give_up(j, WHY_JUDGE_AFTER);
 		return false;
 	}
 	const char *option = r->is.has_wscale && !syn->is.has_wscale ? "window scale" :
 			     r->is.sack_permitted && !syn->is.sack_permitted ? "SACK permitted" :
 			     r->is.has_ts && !syn->is.has_ts ? "timestamps" : NULL;
 	if (option)
-		differ(j, r->at_us, r->frame, r->is.sack_permitted && strcmp(option, "SACK permitted") == 0 ? "RFC 2018 2" :
-		       "RFC 7323 1.3", WHY_DIFF_SYN_OPTION, option);
+		why_differ(j, r->at_us, r->frame, r->is.sack_permitted && strcmp(option, "SACK permitted") == 0 ? "RFC 2018 2" :
+			   "RFC 7323 1.3", WHY_DIFF_SYN_OPTION, option);
 	return !option;
 }
 
@@ -349,7 +130,7 @@ static void fill_what_is_missing(struct judge *j, uint64_t to)
 				end = seen->rows[i].from;
 				break;
 			}
-		unknown(j, WHY_JUDGE_MISSING);
+		why_unknown(j, WHY_JUDGE_MISSING);
 		end = end < to ? end : to;
 		why_ranges_add(&j->arrived, at, end);
 		why_host_fills(&j->host, end);
@@ -374,19 +155,19 @@ static bool judge_ack(struct judge *j, const struct why_record *r)
 {
 	if (!r->is.tcp.has_ack) {
 		if (j->synchronized)
-			differ(j, r->at_us, r->frame, "RFC 9293 3.1", WHY_DIFF_NO_ACK_BIT);
+			why_differ(j, r->at_us, r->frame, "RFC 9293 3.1", WHY_DIFF_NO_ACK_BIT);
 		return !j->synchronized;
 	}
 	if (r->ack > j->host.rcv_nxt)
 		fill_what_is_missing(j, r->ack);
 	if (r->ack > j->host.rcv_nxt && !comes_soon(j, r) && !j->far) {
-		differ(j, r->at_us, r->frame, "RFC 9293 3.4", WHY_DIFF_ACK_TOO_FAR, (unsigned)r->ack, (unsigned)j->host.rcv_nxt,
-		       (unsigned)j->host.rcv_nxt);
-		give_up(j, WHY_JUDGE_AFTER);
+		why_differ(j, r->at_us, r->frame, "RFC 9293 3.4", WHY_DIFF_ACK_TOO_FAR, (unsigned)r->ack, (unsigned)j->host.rcv_nxt,
+			   (unsigned)j->host.rcv_nxt);
+		why_give_up(j, WHY_JUDGE_AFTER);
 		return false;
 	}
 	if (r->ack < j->ack && r->at_us > j->ack_us + 5 * AT_ONCE_US) {
-		differ(j, r->at_us, r->frame, "RFC 9293 3.4", WHY_DIFF_ACK_BACK, (unsigned)j->ack, (unsigned)r->ack);
+		why_differ(j, r->at_us, r->frame, "RFC 9293 3.4", WHY_DIFF_ACK_BACK, (unsigned)j->ack, (unsigned)r->ack);
 		return false;
 	}
 	return true;
@@ -403,8 +184,8 @@ static bool judge_window(struct judge *j, const struct why_record *r)
 	if (shrunk || edge > j->edge)
 		j->edge = edge;
 	if (shrunk)
-		differ(j, r->at_us, r->frame, "RFC 9293 3.8.6 (SHLD-14)", WHY_DIFF_SHRUNK, (unsigned)before, (unsigned)edge,
-		       (unsigned)(before - edge));
+		why_differ(j, r->at_us, r->frame, "RFC 9293 3.8.6 (SHLD-14)", WHY_DIFF_SHRUNK, (unsigned)before, (unsigned)edge,
+			   (unsigned)(before - edge));
 	return !shrunk;
 }
 
@@ -424,18 +205,18 @@ static bool judge_text(struct judge *j, const struct why_record *r)
 	if (r->text == 0 || r->is.tcp.syn)
 		return true;
 	if (j->fin && end > j->fin - 1) {
-		differ(j, r->at_us, r->frame, "RFC 9293 3.10.4", WHY_DIFF_AFTER_FIN, (unsigned)r->seq, (unsigned)end,
-		       (unsigned)(j->fin - 1));
+		why_differ(j, r->at_us, r->frame, "RFC 9293 3.10.4", WHY_DIFF_AFTER_FIN, (unsigned)r->seq, (unsigned)end,
+			   (unsigned)(j->fin - 1));
 		return false;
 	}
 	if (j->peer_edge && end > j->peer_edge + 1 && j->synchronized && !j->far) {
-		differ(j, r->at_us, r->frame, "RFC 9293 3.8.6", WHY_DIFF_BEYOND_WINDOW, (unsigned)end, (unsigned)j->peer_edge);
+		why_differ(j, r->at_us, r->frame, "RFC 9293 3.8.6", WHY_DIFF_BEYOND_WINDOW, (unsigned)end, (unsigned)j->peer_edge);
 		return false;
 	}
 	usec_t ago_us = r->text > 1 && end <= j->peer_ack ? acknowledged_for(j, end, r->at_us) : 0;
 	if (ago_us > AT_ONCE_US + j->turn_us && !j->far) {
-		differ(j, r->at_us, r->frame, "RFC 9293 3.4", WHY_DIFF_AGAIN_FOR_NOTHING, (unsigned)r->seq, (unsigned)end,
-		       why_ms(time, ago_us));
+		why_differ(j, r->at_us, r->frame, "RFC 9293 3.4", WHY_DIFF_AGAIN_FOR_NOTHING, (unsigned)r->seq, (unsigned)end,
+			   why_ms(time, ago_us));
 		return false;
 	}
 	return true;
@@ -450,13 +231,13 @@ static bool judge_sack(struct judge *j, const struct why_record *r)
 		if (why_ranges_cover(&j->arrived, from, to) || !why_ranges_cover(&j->conn->seen[j->peer], from, to) || j->far ||
 		    comes_soon(j, r))
 			continue;
-		differ(j, r->at_us, r->frame, "RFC 2018 3", WHY_DIFF_SACK_WRONG, (unsigned)from, (unsigned)to);
+		why_differ(j, r->at_us, r->frame, "RFC 2018 3", WHY_DIFF_SACK_WRONG, (unsigned)from, (unsigned)to);
 		return false;
 	}
 	if (r->is.sack_count == 0 && j->sack && !r->is.tcp.syn && !r->is.tcp.fin && j->beyond.at_us && r->ack == j->host.rcv_nxt &&
 	    r->at_us > j->beyond.at_us + AT_ONCE_US + j->turn_us && !j->far) {
-		differ(j, r->at_us, r->frame, "RFC 2018 4", WHY_DIFF_SACK_MISSING, (unsigned)r->ack, (unsigned)j->beyond.from,
-		       (unsigned)j->beyond.to);
+		why_differ(j, r->at_us, r->frame, "RFC 2018 4", WHY_DIFF_SACK_MISSING, (unsigned)r->ack, (unsigned)j->beyond.from,
+			   (unsigned)j->beyond.to);
 		return false;
 	}
 	return true;
@@ -466,15 +247,15 @@ static bool judge_life(struct judge *j, const struct why_record *r)
 {
 	char words[200], rule[WHY_RULE], time[WHY_TIME];
 	if (j->timestamps && !r->is.has_ts && !r->is.tcp.syn) {
-		differ(j, r->at_us, r->frame, "RFC 7323 3.2", WHY_DIFF_NO_TIMESTAMP);
+		why_differ(j, r->at_us, r->frame, "RFC 7323 3.2", WHY_DIFF_NO_TIMESTAMP);
 		return false;
 	}
 	if (!j->fatal_rst || r->at_us <= j->fatal_rst->at_us + AT_ONCE_US + j->turn_us || j->far)
 		return true;
 	struct due d = { .why = "RFC 9293 3.10.7.4 second: a RST at RCV.NXT" };
-	const char *why = words_of(&d, words, rule);
-	differ(j, r->at_us, r->frame, rule, WHY_DIFF_AFTER_RST, when(j, j->fatal_rst->at_us, time), why);
-	give_up(j, WHY_JUDGE_AFTER);
+	const char *why = why_words_of(&d, words, rule);
+	why_differ(j, r->at_us, r->frame, rule, WHY_DIFF_AFTER_RST, why_when(j, j->fatal_rst->at_us, time), why);
+	why_give_up(j, WHY_JUDGE_AFTER);
 	return false;
 }
 
@@ -506,14 +287,14 @@ static bool judge_segment(struct judge *j, const struct why_record *r)
 static void look(struct judge *j, const struct why_record *r)
 {
 	if (j->over) {
-		unknown(j, j->unknown);
+		why_unknown(j, j->unknown);
 		return;
 	}
 	if (!r->is.tcp.rst)
 		why_host_acts(&j->host, r, j->closes);
 	bool good = r->is.tcp.rst ? judge_rst(j, r) : judge_segment(j, r);
 	if (!j->over)
-		settle_dues(j, r);
+		why_due_settle(j, r);
 	if (!r->is.tcp.rst)
 		follow_host(j, r);
 	if (r->is.tcp.rst)
@@ -578,15 +359,16 @@ static void judge_end(struct judge *j)
 	usec_t end_us = j->all->end_us;
 	char words[200], rule[WHY_RULE], time[WHY_TIME];
 	why_host_run(&j->host, end_us);
-	expire(j, end_us + 1);
+	why_due_expire(j, end_us + 1);
 	while (!j->over && j->count > 0)
-		miss(j, 0, end_us);
+		why_due_miss(j, 0, end_us);
 	if (j->over || j->far || j->host.reset || j->host.sd < 0 || j->peer_ack >= j->sent || !j->synchronized ||
 	    end_us < j->first_sent_us + GIVEN_UP_US || j->host.again_us <= j->first_sent_us)
 		return;
 	struct due d = { .why = j->host.again_why };
-	const char *why = words_of(&d, words, rule);
-	differ(j, j->host.again_us, 0, rule, WHY_DIFF_NEVER_AGAIN, (unsigned)j->peer_ack, when(j, j->first_sent_us, time), why);
+	const char *why = why_words_of(&d, words, rule);
+	why_differ(j, j->host.again_us, 0, rule, WHY_DIFF_NEVER_AGAIN, (unsigned)j->peer_ack,
+		   why_when(j, j->first_sent_us, time), why);
 }
 
 bool why_judge(struct why_judging *all, const struct why_conn *c, int side)
@@ -600,12 +382,12 @@ bool why_judge(struct why_judging *all, const struct why_conn *c, int side)
 	j->host.start_us = all->start_us;
 	know_options(j);
 	if (why || !why_host_begin(&j->host, c, side, &all->place))
-		give_up(j, why ? why : WHY_JUDGE_NO_MEMORY);
+		why_give_up(j, why ? why : WHY_JUDGE_NO_MEMORY);
 	for (size_t i = 0; i < c->count; i++) {
 		const struct why_record *r = &c->rows[i];
 		if (!j->over) {
 			why_host_run(&j->host, r->at_us);
-			expire(j, r->at_us);
+			why_due_expire(j, r->at_us);
 		}
 		if (r->from == side)
 			look(j, r);
@@ -614,7 +396,7 @@ bool why_judge(struct why_judging *all, const struct why_conn *c, int side)
 		j->synchronized = j->synchronized || (!r->is.tcp.syn && r->is.tcp.has_ack && !r->is.tcp.rst);
 	}
 	if (why == WHY_JUDGE_UNANSWERED)
-		unknown(j, why);
+		why_unknown(j, why);
 	if (j->host.stack && !j->over)
 		judge_end(j);
 	free(j->arrived.rows);
