@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <linux/tcp.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -68,6 +69,20 @@ static inline int kernel_stream(int flags)
 	if (setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, CONGESTION, strlen(CONGESTION)) < 0)
 		die("congestion control " CONGESTION " (modprobe tcp_cubic)");
 	return fd;
+}
+
+/* Room for what the kernel says of a received datagram, or is told of one to send: one number. */
+struct udp_control { _Alignas(struct cmsghdr) uint8_t bytes[CMSG_SPACE(sizeof(int))]; };
+
+/* The bytes of each datagram but the last one in a received message; 0: it is one. */
+static inline size_t udp_gro_size(struct msghdr *msg)
+{
+	struct cmsghdr *c = CMSG_FIRSTHDR(msg);
+	int size = 0;
+
+	if (c && c->cmsg_level == SOL_UDP && c->cmsg_type == UDP_GRO)
+		memcpy(&size, CMSG_DATA(c), sizeof size);
+	return (size_t)size;
 }
 
 #endif

@@ -7,6 +7,7 @@
  *	client udprr   ADDRESS SECONDS [PID]	the same as datagrams
  *	client crr     ADDRESS SECONDS [PID]	connect, one byte there and back, close
  *	client udp     ADDRESS SECONDS [PID]	small datagrams there and back, many under way
+ *	client udpgso  ADDRESS SECONDS [PID]	the same, UDP_BATCH of them a message (UDP_SEGMENT, UDP_GRO), as QUIC does
  *
  * What happens in the first WARM_NS is not counted. PID: whose CPU time is told, too. */
 #include <fcntl.h>
@@ -24,6 +25,7 @@
 #define DATAGRAM 16u
 #define UDP_BATCH 64u
 #define UDP_WINDOW 256u		/* datagrams under way: less than a TAP's queue of 1000 */
+#define UDP_NUMBERS 1024u	/* this much later than the last one, a datagram is taken for lost */
 #define UDP_LOST_NS (SEC_NS / 20)
 
 /* What is measured: from when, until when, whose CPU. */
@@ -253,36 +255,138 @@ static void run_crr(void)
 	print_meter();
 }
 
-static void run_udp(void)
-{
-	static char text[UDP_BATCH][DATAGRAM];
-	struct mmsghdr many[UDP_BATCH] = {0};
-	struct iovec pieces[UDP_BATCH];
-	int fd = datagrams(), turn = 0;
-	uint32_t under_way = 0, count = 0, lost = 0;
+/* ---- datagrams, many under way ---- */
 
+/* The text of a datagram. What is counted has come back whole, and once. */
+struct numbered { uint64_t number, turned; };
+
+_Static_assert(sizeof(struct numbered) == DATAGRAM, "a datagram is a number, twice");
+
+struct flow {
+	int fd;
+	uint64_t next;				/* the number of the next one, from 1 */
+	uint64_t numbers[UDP_NUMBERS];		/* those under way, each where it belongs; 0: nothing is */
+	uint32_t under_way, count, lost;
+};
+
+/* Messages that are sent, or received. The kernel joins no more than UDP_BATCH datagrams. */
+struct messages {
+	unsigned int n;
+	struct mmsghdr head[UDP_BATCH];
+	struct iovec piece[UDP_BATCH];
+	struct udp_control control[UDP_BATCH];
+	struct numbered text[UDP_BATCH * UDP_BATCH];
+};
+
+/* n messages of so many datagrams each. */
+static void messages_init(struct messages *m, unsigned int n, unsigned int each)
+{
+	m->n = n;
+	for (unsigned int i = 0; i < n; i++) {
+		m->piece[i] = (struct iovec){&m->text[i * each], each * DATAGRAM};
+		m->head[i].msg_hdr = (struct msghdr){.msg_iov = &m->piece[i], .msg_iovlen = 1};
+	}
+}
+
+static uint64_t *place_of(struct flow *f, uint64_t number) { return &f->numbers[number % UDP_NUMBERS]; }
+
+static void send_batch(struct flow *f, struct messages *m)
+{
+	int n;
+
+	for (uint32_t i = 0; i < UDP_BATCH; i++)
+		m->text[i] = (struct numbered){f->next + i, ~(f->next + i)};
+	n = sendmmsg(f->fd, m->head, m->n, 0);
+	if (n < 0)
+		die("send");
+	for (uint32_t i = 0; i < (uint32_t)n * (UDP_BATCH / m->n); i++) {
+		uint64_t *place = place_of(f, f->next);
+
+		f->lost += *place != 0;
+		f->under_way += *place == 0;
+		*place = f->next++;
+	}
+}
+
+/* One that was taken for lost, or that came before, is not counted. */
+static void take_datagram(struct flow *f, const struct numbered *text)
+{
+	uint64_t *place = place_of(f, text->number);
+
+	if (text->turned != ~text->number || text->number == 0 || text->number >= f->next) {
+		fprintf(stderr, "a datagram came back that was not sent\n");
+		exit(1);
+	}
+	if (*place != text->number)
+		return;
+	*place = 0;
+	f->under_way--;
+	f->count++;
+}
+
+static void take_message(struct flow *f, struct mmsghdr *m)
+{
+	const struct numbered *text = m->msg_hdr.msg_iov->iov_base;
+	size_t joined = udp_gro_size(&m->msg_hdr), size = joined ? joined : m->msg_len;
+
+	if (size != DATAGRAM || m->msg_len % DATAGRAM != 0 || (m->msg_hdr.msg_flags & MSG_TRUNC)) {
+		fprintf(stderr, "a datagram of %zu bytes came back, %u were sent\n", size, DATAGRAM);
+		exit(1);
+	}
+	for (uint32_t i = 0; i < m->msg_len / DATAGRAM; i++)
+		take_datagram(f, &text[i]);
+}
+
+/* Waits for one message and takes all that are there. */
+static void take_messages(struct flow *f, struct messages *m)
+{
+	int n = recvmmsg(f->fd, m->head, m->n, MSG_WAITFORONE, NULL);
+
+	for (int i = 0; i < n; i++) {
+		take_message(f, &m->head[i]);
+		m->head[i].msg_hdr.msg_controllen = sizeof m->control[i];
+	}
+	if (n < 0) {			/* in UDP_LOST_NS nothing: it is gone */
+		f->lost += f->under_way;
+		f->under_way = 0;
+		memset(f->numbers, 0, sizeof f->numbers);
+	}
+}
+
+/* A batch leaves in so many messages: UDP_BATCH, or fewer, which the kernel cuts. */
+static void run_datagrams(unsigned int messages)
+{
+	static struct messages out, in;
+	static struct flow f;
+	int turn = 0;
+
+	f = (struct flow){.fd = datagrams(), .next = 1};
+	messages_init(&out, messages, UDP_BATCH / messages);
+	messages_init(&in, UDP_BATCH, UDP_BATCH);
 	for (uint32_t i = 0; i < UDP_BATCH; i++) {
-		pieces[i] = (struct iovec){text[i], DATAGRAM};
-		many[i].msg_hdr = (struct msghdr){.msg_iov = &pieces[i], .msg_iovlen = 1};
+		in.head[i].msg_hdr.msg_control = &in.control[i];
+		in.head[i].msg_hdr.msg_controllen = sizeof in.control[i];
+	}
+	if (messages < UDP_BATCH) {
+		set_option(f.fd, SOL_UDP, UDP_SEGMENT, DATAGRAM);
+		set_option(f.fd, SOL_UDP, UDP_GRO, 1);
 	}
 	while (turn >= 0) {
-		int n = under_way <= UDP_WINDOW - UDP_BATCH ? sendmmsg(fd, many, UDP_BATCH, 0) : 0;
-
-		under_way += n > 0 ? (uint32_t)n : 0;
-		n = recvmmsg(fd, many, UDP_BATCH, MSG_WAITFORONE, NULL);
-		if (n < 0) {		/* in UDP_LOST_NS nothing: it is gone */
-			lost += under_way;
-			under_way = 0;
-			n = 0;
-		}
-		under_way -= (uint32_t)n < under_way ? (uint32_t)n : under_way;
-		count = meter.on ? count + (uint32_t)n : 0;
+		if (f.under_way <= UDP_WINDOW - UDP_BATCH)
+			send_batch(&f, &out);
+		take_messages(&f, &in);
 		turn = meter_turn(now_ns());
+		if (turn == 1)
+			f.count = f.lost = 0;
 	}
-	printf("count %u lost %u", count, lost);
+	if (!f.count)
+		die("nothing came back");
+	printf("count %u lost %u", f.count, f.lost);
 	print_meter();
 }
 
+static void run_udp(void) { run_datagrams(UDP_BATCH); }
+static void run_udpgso(void) { run_datagrams(1); }
 static void run_rr(void) { ping_pong(connected(ECHO_PORT)); }
 static void run_udprr(void) { ping_pong(datagrams()); }
 
@@ -290,7 +394,7 @@ int main(int argc, char **argv)
 {
 	static const struct { const char *name; void (*run)(void); } all[] = {
 		{"in", run_in}, {"out", run_out}, {"echo", run_echo}, {"rr", run_rr}, {"udprr", run_udprr}, {"crr", run_crr},
-		{"udp", run_udp},
+		{"udp", run_udp}, {"udpgso", run_udpgso},
 	};
 
 	for (size_t i = 0; argc >= 4 && i < sizeof all / sizeof all[0]; i++) {
@@ -301,6 +405,6 @@ int main(int argc, char **argv)
 		all[i].run();
 		return 0;
 	}
-	fprintf(stderr, "usage: client in|out|echo|rr|udprr|crr|udp ADDRESS SECONDS [PID]\n");
+	fprintf(stderr, "usage: client in|out|echo|rr|udprr|crr|udp|udpgso ADDRESS SECONDS [PID]\n");
 	return 2;
 }

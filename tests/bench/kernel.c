@@ -45,13 +45,29 @@ static void serve_datagrams(const char *address)
 	udp_echo_fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
 	if (bind(udp_echo_fd, (struct sockaddr *)&at, sizeof at) < 0)
 		die("bind");
+	set_option(udp_echo_fd, SOL_UDP, UDP_GRO, 1);
 	watch(udp_echo_fd, 0, EPOLLIN);
+}
+
+/* Datagrams that came together leave together. */
+static void cut_as_received(struct msghdr *msg)
+{
+	uint16_t size = (uint16_t)udp_gro_size(msg);
+	struct cmsghdr *c = msg->msg_control;
+
+	msg->msg_controllen = 0;
+	if (!size)
+		return;
+	*c = (struct cmsghdr){.cmsg_level = SOL_UDP, .cmsg_type = UDP_SEGMENT, .cmsg_len = CMSG_LEN(sizeof size)};
+	memcpy(CMSG_DATA(c), &size, sizeof size);
+	msg->msg_controllen = CMSG_SPACE(sizeof size);
 }
 
 static void echo_datagrams(void)
 {
 	static char lines[BATCH][2048];
 	static struct sockaddr_in from[BATCH];
+	static struct udp_control control[BATCH];
 	struct mmsghdr many[BATCH] = {0};
 	struct iovec pieces[BATCH];
 	int n;
@@ -59,11 +75,14 @@ static void echo_datagrams(void)
 	for (int i = 0; i < BATCH; i++) {
 		pieces[i] = (struct iovec){lines[i], sizeof lines[i]};
 		many[i].msg_hdr = (struct msghdr){.msg_name = &from[i], .msg_namelen = sizeof from[i], .msg_iov = &pieces[i],
-						  .msg_iovlen = 1};
+						  .msg_iovlen = 1, .msg_control = &control[i],
+						  .msg_controllen = sizeof control[i]};
 	}
 	n = recvmmsg(udp_echo_fd, many, BATCH, 0, NULL);
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < n; i++) {
 		pieces[i].iov_len = many[i].msg_len;
+		cut_as_received(&many[i].msg_hdr);
+	}
 	if (n > 0)
 		sendmmsg(udp_echo_fd, many, (unsigned int)n, 0);
 }

@@ -6,11 +6,12 @@ import math
 import statistics
 
 BULK = {"in": "client > stack, one stream", "out": "stack > client, one stream", "echo": "echo of bulk data, compared"}
+DATAGRAMS = {"udp": "UDP datagrams of 16 bytes, in and back out", "udpgso": "UDP datagrams of 16 bytes, UDP_SEGMENT and UDP_GRO"}
 PING = {"rr": "TCP ping-pong of 1 byte", "udprr": "UDP ping-pong of 1 byte"}
 NAMES = {"kernel": "kernel over veth", "ceiling": "ceiling program", "lwip": "lwIP", "iperf3": "iperf3", "tapir": "tapir on a TAP",
          "xdp": "tapir through AF_XDP"}
 QUANTITIES = {"in": ("gbps", "cpu"), "out": ("gbps", "cpu"), "echo": ("gbps", "cpu"), "rr": ("p50", "p99"),
-              "udprr": ("p50", "p99"), "crr": ("rate",), "udp": ("rate",), "plain": ("rate",),
+              "udprr": ("p50", "p99"), "crr": ("rate",), "udp": ("rate",), "udpgso": ("rate",), "plain": ("rate",),
               "tso": ("rate",), "iperf3": ("gbps",), "iperf3 -R": ("gbps",),
               "flood": ("served", "syns")}
 
@@ -45,15 +46,16 @@ def goals():
         yield Goal("connections (1 byte each way)", ("crr", "tapir", "rate"), ("crr", other, "rate"), "/s",
                    ">=" if wanted else "", wanted)
     yield Goal("connections, --busy-poll", ("crr", "busy", "rate"), ("crr", "lwip", "rate"), "/s")
-    for other, wanted in {"lwip": 1.5, "kernel": None, "ceiling": None}.items():
-        yield Goal("UDP datagrams of 16 bytes, in and back out", ("udp", "tapir", "rate"), ("udp", other, "rate"), "/s",
-                   ">=" if wanted else "", wanted)
+    for what, title in DATAGRAMS.items():
+        for other, wanted in {"lwip": 1.5, "kernel": None, "ceiling": None}.items():
+            yield Goal(title, (what, "tapir", "rate"), (what, other, "rate"), "/s", ">=" if wanted else "", wanted)
     yield Goal("UDP datagrams, --busy-poll", ("udp", "busy", "rate"), ("udp", "lwip", "rate"), "/s")
     for what, title in PING.items():
         yield Goal(f"{title}, AF_XDP over veth, p50", (what, "xdp", "p50"), (what, "tapir", "p50"), "us")
     yield Goal("connections, AF_XDP over veth", ("crr", "xdp", "rate"), ("crr", "tapir", "rate"), "/s")
-    for other in ("tapir", "lwip", "kernel"):
-        yield Goal("UDP datagrams, AF_XDP over veth", ("udp", "xdp", "rate"), ("udp", other, "rate"), "/s")
+    for what, how in {"udp": "", "udpgso": ", UDP_SEGMENT"}.items():
+        for other in ("tapir", "lwip", "kernel"):
+            yield Goal(f"UDP datagrams{how}, AF_XDP over veth", (what, "xdp", "rate"), (what, other, "rate"), "/s")
     for what, how in {"plain": "MTU 1500 without TSO", "tso": "with TSO"}.items():
         yield Goal(f"engine alone, segments, {how}", (what, "tapir", "rate"), ("plain", "lwip", "rate"), "/s", ">=", 3.0)
     yield Goal("bytes of an idle connection: memory lent", ("idle", "tapir", "lent"), None, "bytes", "<=", 512)
