@@ -11,7 +11,8 @@ PING = {"rr": "TCP ping-pong of 1 byte", "udprr": "UDP ping-pong of 1 byte"}
 NAMES = {"kernel": "kernel over veth", "ceiling": "ceiling program", "lwip": "lwIP", "iperf3": "iperf3", "tapir": "tapir on a TAP",
          "xdp": "tapir through AF_XDP"}
 QUANTITIES = {"in": ("gbps", "cpu"), "out": ("gbps", "cpu"), "echo": ("gbps", "cpu"), "rr": ("p50", "p99"),
-              "udprr": ("p50", "p99"), "crr": ("rate",), "udp": ("rate",), "udpgso": ("rate",), "plain": ("rate",),
+              "udprr": ("p50", "p99"), "crr": ("rate",), "udp": ("rate", "cpu", "client"),
+              "udpgso": ("rate", "cpu", "client"), "plain": ("rate",),
               "tso": ("rate",), "iperf3": ("gbps",), "iperf3 -R": ("gbps",),
               "flood": ("served", "syns")}
 
@@ -49,6 +50,8 @@ def goals():
     for what, title in DATAGRAMS.items():
         for other, wanted in {"lwip": 1.5, "kernel": None, "ceiling": None}.items():
             yield Goal(title, (what, "tapir", "rate"), (what, other, "rate"), "/s", ">=" if wanted else "", wanted)
+        for other in (("lwip", "cpu"), ("tapir", "client")):
+            yield Goal("  CPU of the stack's process for each", (what, "tapir", "cpu"), (what, *other), "us")
     yield Goal("UDP datagrams, --busy-poll", ("udp", "busy", "rate"), ("udp", "lwip", "rate"), "/s")
     for what, title in PING.items():
         yield Goal(f"{title}, AF_XDP over veth, p50", (what, "xdp", "p50"), (what, "tapir", "p50"), "us")
@@ -77,7 +80,7 @@ def goals():
 class Row:
     goal: Goal
     value: float
-    ratios: list                # of the rounds; or the values, where there is nobody to compare with
+    ratios: list                # of all turns of all rounds; or the values, where there is nobody to compare with
 
     @property
     def median(self):
@@ -101,16 +104,33 @@ class Row:
     def against(self):
         if not self.goal.other:
             return ""
-        what, peer, _ = self.goal.other
+        what, peer, quantity = self.goal.other
+        if quantity == "client":
+            return "the client's CPU"
         return "iperf3" if self.goal.mine[0] == "in" and what == "iperf3" else "few connections" if what == "idle" else NAMES[peer]
+
+
+def median_known(samples):
+    known = [s for s in samples if s is not None]
+    return [statistics.median(known)] if known else []
+
+
+def compared(mine, others):
+    """What was measured side by side: in the same turn of the same round, or, of what comes more often in a round than what it
+    is compared with, the median of the round."""
+    for number in sorted(mine.keys() & others.keys()):
+        m, o = mine[number], others[number]
+        if len(m) != len(o):
+            m, o = median_known(m), median_known(o)
+        yield from ((a, b) for a, b in zip(m, o) if a is not None and b is not None)
 
 
 def rows_of(values):
     """The goals of which something was measured."""
     for goal in goals():
-        mine = values.get(goal.mine, [])
-        others = values.get(goal.other, []) if goal.other else mine
-        both = [(m, o) for m, o in zip(mine, others) if m is not None and o is not None]
+        mine = values.get(goal.mine, {})
+        others = values.get(goal.other, {}) if goal.other else mine
+        both = list(compared(mine, others))
         if not both:
             continue
         ratios = [m / o if o else 0 for m, o in both] if goal.other else [m for m, _ in both]
@@ -185,5 +205,5 @@ def write(folder, head, rows, text, bench):
            "rows": [{"what": r.goal.title, "against": r.against, "value": r.value, "unit": r.goal.unit, "median": r.median,
                      "ratios": r.ratios, "wanted": f"{r.goal.op} {r.goal.wanted}" if r.goal.op else None, "reached": r.reached}
                     for r in rows],
-           "values": [{"what": w, "peer": p, "quantity": q, "rounds": v} for (w, p, q), v in bench.values.items()]}
+           "values": [{"what": w, "peer": p, "quantity": q, "rounds": list(v.values())} for (w, p, q), v in bench.values.items()]}
     (folder / "bench.json").write_text(json.dumps(raw, indent=1) + "\n", encoding="utf-8")
