@@ -9,7 +9,8 @@
  *	client udp     ADDRESS SECONDS [PID]	small datagrams there and back, many under way
  *	client udpgso  ADDRESS SECONDS [PID]	the same, UDP_BATCH of them a message (UDP_SEGMENT, UDP_GRO), as QUIC does
  *
- * What happens before, for half as long but WARM_NS at most, is not counted. CPU time is told, too: the client's own and that of PID. */
+ * A warm-up comes first, half as long but WARM_NS at most, and is not counted. CPU time is told, too: the client's own and
+ * that of PID. */
 #include <fcntl.h>
 #include <poll.h>
 #include "bench.h"
