@@ -4,6 +4,7 @@
 #include <string.h>
 #include <net/if.h>
 
+#include "netif.h"
 #include "values.h"
 
 enum {
@@ -135,6 +136,9 @@ const char *options_contradiction(const struct options *o)
 		return "--xdp: the lab has a network of its own, and in it a TAP.";
 	if (o->xdp && !tapir_addr_is_any(&o->up_addr))
 		return "--up is for a TAP, whose other end is the kernel. With --xdp, give the other end its address there.";
+	if (!tapir_addr_is_any(&o->gateway) && (!netif_same_net(&o->gateway, &o->addr, o->prefix_len) ||
+						tapir_addr_equal(&o->gateway, &o->addr)))
+		return "--gateway: it is to be another host in the network of --addr, or no frame finds the way to it.";
 	if (o->rotate_bytes && (!o->capture || strcmp(o->capture, "-") == 0))
 		return "--capture-rotate goes with --capture FILE.";
 	if (o->capture_segments && !o->capture && !o->always_captures)

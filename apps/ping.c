@@ -119,7 +119,8 @@ static void take_answers(struct ping *p)
 	struct tapir_echo e;
 	while (tapir_echo_recv(p->station.stack, &e))
 		take_answer(p, &e);
-	fflush(stdout);
+	if (fflush(stdout) != 0)
+		p->over = true;		/* nobody reads it any more */
 }
 
 /* --- requests --- */
@@ -136,7 +137,8 @@ static bool send_request(struct ping *p)
 	int error = tapir_echo_send(p->station.stack, p->to, p->id, seq, (struct span){ p->payload, (size_t)p->size });
 	if (error && error != TAPIR_EAGAIN && error != TAPIR_ENOMEM) {
 		fprintf(stderr, "tapir ping: cannot send to %s: %s.%s\n", tapir_addr_format(&p->to, text), tapir_strerror(error),
-			error == TAPIR_ENETUNREACH ? " --gateway names the way to other networks." : "");
+			error == TAPIR_ENETUNREACH ? " --gateway names the way to other networks." :
+			error == TAPIR_EACCES ? " ping asks one host." : "");
 		return false;
 	}
 	p->sent_at_us[seq] = loop_now(p->station.loop);

@@ -289,8 +289,9 @@ void station_close(struct station *s)
 
 bool station_host(const char *command, const char *host, struct tapir_addr *out)
 {
-	if (tapir_addr_parse(host, out) == 0)
+	if (tapir_addr_parse(host, out) == 0 && !tapir_addr_is_any(out))
 		return true;
-	fprintf(stderr, "tapir %s: '%s' is not an address. Names are not looked up: write it as in 10.0.0.1.\n", command, host);
+	fprintf(stderr, "tapir %s: '%s' is not a host's address. Names are not looked up: write it as in 10.0.0.1.\n", command,
+		host);
 	return false;
 }

@@ -1,12 +1,15 @@
 /* tapir.c: the command: finds the subcommand and hands over. */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "commands.h"
 
 static const struct command { const char *name; int (*main)(int argc, char **argv); const char *help; } commands[] = {
 	{ "lab", lab_main, "a private network with the kernel at one end, the stack at the other, you inside" },
-	{ "serve", serve_main, "the stack on a TAP with echo, discard, daytime and chargen" },
+	{ "serve", serve_main, "the stack on a TAP with echo, discard, daytime, chargen and iperf3" },
 	{ "ping", ping_main, "sends ICMP echo requests from a stack of its own" },
 	{ "nc", nc_main, "a TCP or UDP connection from standard input and output, or waits for one" },
 	{ "stat", stat_main, "what a running stack is doing: connections, counters, ARP, routes, timers, memory" },
@@ -31,7 +34,7 @@ static int help(FILE *to)
 	return to == stdout ? 0 : 2;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "";
 	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0)
@@ -48,4 +51,31 @@ int main(int argc, char **argv)
 		fprintf(stderr, "%s %s", i ? "," : "", commands[i].name);
 	fprintf(stderr, ".\n");
 	return 2;
+}
+
+/* Who starts us with a standard descriptor closed gets its number for the next one that is opened: the TAP would be written to
+ * as the standard error, each sentence a frame. A descriptor that cannot be read or written keeps the place. */
+static void hold_standard_descriptors(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) != fd)
+			_exit(2);
+}
+
+/* What was said must have arrived: a full disk is no success. A reader who has seen enough is no failure. */
+static int say_the_rest(int code)
+{
+	int error = fflush(stdout) == 0 ? 0 : errno;
+	if (code || (!error && !ferror(stdout)))
+		return code;		/* who fails has said why */
+	if (error != EPIPE)
+		fprintf(stderr, "tapir: not all could be written to the standard output%s%s.\n", error ? ": " : "",
+			error ? strerror(error) : "");
+	return 1;
+}
+
+int main(int argc, char **argv)
+{
+	hold_standard_descriptors();
+	return say_the_rest(run(argc, argv));
 }

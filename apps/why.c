@@ -18,7 +18,7 @@ static const struct option_line own_options[] = {
 	{ OPT_TAP, "tap", "NAME", "with --live: the stack on this TAP, when several run" },
 	{ OPT_PID, "pid", "PID", "with --live: the stack in this process, when several have that TAP" },
 	{ 'c', "connection", "A[,B]", "only connections of this end, or between both: 10.0.0.1, 10.0.0.1:80 or :80" },
-	{ 'k', "kind", "KIND,...", "only these: state segment ack loss window timer cc drop path ecn link buffer line" },
+	{ 'k', "kind", "KIND,...", "only these: state segment ack loss window timer cc drop path ecn link buffer line difference" },
 	{ OPT_FROM, "from", "TIME", "not before this time of the capture, in seconds or with a unit" },
 	{ OPT_TO, "to", "TIME", "and not after this one" },
 	{ OPT_AS, "as", "ADDR[:PORT]", "take the place of this host (of the one that was connected to)" },
@@ -57,7 +57,7 @@ struct why_options {
 
 static int finish(const struct why_out *o, int code)
 {
-	if (fflush(stdout) == 0 && !o->failed)
+	if (fflush(stdout) == 0 && !ferror(stdout) && !o->failed)
 		return code;
 	fprintf(stderr, "tapir why: cannot write: %s.\n", strerror(errno));
 	return 1;
@@ -76,11 +76,10 @@ static int read_it(struct why_options *o, struct reading *r, const char *path)
 		return 1;
 	bool own = reading_is_own(r) && !o->always_replay && !o->replay.chosen;
 	result = own ? why_account(&o->out, r, &first) : why_replay(&o->out, r, &first, &o->replay);
-	if (own && !o->out.json) {
+	if (own && !o->out.json && fflush(stdout) == 0) {
 		char lines[24], frames[24];
 		snprintf(lines, sizeof lines, "%" PRIu64, o->out.lines);
 		snprintf(frames, sizeof frames, "%" PRIu64, o->out.frames);
-		fflush(stdout);
 		fprintf(stderr, why_text(WHY_SUM_EVENTS), lines, frames);
 		fputc('\n', stderr);
 	}

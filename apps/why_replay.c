@@ -149,7 +149,7 @@ static void say_summary(struct replay *r)
 		fprintf(to, "%s\n", why_text(WHY_SUM_NOTHING));
 		return;
 	}
-	if (t->differ == 0)
+	if (t->differ == 0 && t->agree > 0)
 		fprintf(to, "%s ", why_text(WHY_SUM_AGREE));
 	fprintf(to, why_text(WHY_SUM), number(all, t->agree + t->differ + sum), number(agree, t->agree), number(differ, t->differ),
 		number(unknown, sum));

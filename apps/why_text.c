@@ -134,7 +134,7 @@ static const char *const texts[WHY_TEXTS] = {
 	[WHY_SUM_AGREE] = "No difference was found.",
 	[WHY_SUM_EACH] = "  %s: %s",
 	[WHY_SUM_NOTHING] = "There is no TCP connection to judge.",
-	[WHY_SUM_EVENTS] = "%s events in %s frames.",
+	[WHY_SUM_EVENTS] = "Events: %s, in %s frames.",
 };
 
 /* The stack's reasons in plain words, by what it says behind the RFC. A reason that is not here is shown as it is. */

@@ -177,6 +177,21 @@ START_TEST(each_option_goes_to_its_place)
 }
 END_TEST
 
+START_TEST(a_gateway_is_another_host_in_the_network_of_the_stack)
+{
+	struct options o;
+
+	options_default(&o);
+	ck_assert_ptr_null(options_contradiction(&o));
+	ck_assert_ptr_null(set(&o, "gateway", "192.168.7.1"));
+	ck_assert_ptr_nonnull(options_contradiction(&o));
+	ck_assert_ptr_null(set(&o, "addr", "192.168.7.1/24"));
+	ck_assert_ptr_nonnull(options_contradiction(&o));
+	ck_assert_ptr_null(set(&o, "addr", "192.168.7.2/24"));
+	ck_assert_ptr_null(options_contradiction(&o));
+}
+END_TEST
+
 START_TEST(each_fault_makes_the_line_a_bad_one)
 {
 	static const char *const faults[][2] = {
@@ -237,6 +252,7 @@ Suite *suite(void)
 	tcase_add_test(values, a_host_is_an_address_that_a_host_of_its_network_may_have);
 	tcase_add_test(options, each_option_goes_to_its_place);
 	tcase_add_test(options, each_fault_makes_the_line_a_bad_one);
+	tcase_add_test(options, a_gateway_is_another_host_in_the_network_of_the_stack);
 	tcase_add_test(options, a_seed_may_be_0);
 	tcase_add_test(options, a_wrong_value_is_answered_with_what_was_wanted);
 	suite_add_tcase(s, values);
