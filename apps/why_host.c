@@ -291,6 +291,7 @@ static void ack_when_sent(struct why_host *h, const struct why_record *like)
 		struct heard m = { .is = like->is, .seq = h->rcv_nxt, .ack = h->sent };
 		m.is.tcp.syn = m.is.tcp.fin = m.is.tcp.rst = false;
 		m.is.tcp.has_ack = true;
+		m.is.ts_val = h->ts_recent;	/* that of text from behind a hole would be TS.Recent too early: PAWS */
 		m.is.sack_count = 0;
 		before = h->sent;
 		input(h, &m);
@@ -302,6 +303,8 @@ static void ack_when_sent(struct why_host *h, const struct why_record *like)
 void why_host_hears(struct why_host *h, const struct why_record *r, uint64_t text_end)
 {
 	struct heard m = { .is = r->is, .seq = r->seq, .ack = r->ack, .text = r->text };
+	if (r->is.has_ts && (r->is.tcp.syn || (r->seq <= h->rcv_nxt && (int32_t)(r->is.ts_val - h->ts_recent) >= 0)))
+		h->ts_recent = r->is.ts_val;
 	h->hears = r;
 	h->why = "";
 	h->answer = WHY_ANSWER_NONE;

@@ -53,7 +53,7 @@ struct why_host {
 	uint64_t written;		/* octets that the program has written, SYN among them */
 	uint64_t sent, rcv_nxt;		/* the end of what the stack has sent; up to where it acknowledges */
 	uint64_t peer_ack;		/* the most that the peer has acknowledged */
-	uint32_t peer_wnd, ts_val, ts_offset;
+	uint32_t peer_wnd, ts_val, ts_offset, ts_recent;	/* ts_recent: the peer's last TSval at RCV.NXT or before */
 	bool closed, fin_sent, opened, reset;	/* closed: by the program; opened: connect() was called; reset: by the peer's RST */
 	/* what the last segment caused */
 	enum tapir_verdict verdict;

@@ -204,6 +204,39 @@ START_TEST(delayed_acks_and_duplicate_acks_are_as_the_rfc_leaves_them)
 }
 END_TEST
 
+/* As say, with a timestamp; sacked: where a block that ends with 3001 begins, or 0. */
+static void say_at(int at_ms, int from, const char *flags, const uint32_t seq_ack_text_ts[4], uint32_t sacked)
+{
+	struct tcp_seg s = segment(from, flags, seq_ack_text_ts[0], seq_ack_text_ts[1]);
+
+	s.opt.has_ts = true;
+	s.opt.ts_val = seq_ack_text_ts[3];
+	s.opt.ts_ecr = strcmp(flags, "S") == 0 ? 0 : 3000000000;
+	s.opt.sack_count = sacked != 0;
+	s.opt.sack[0] = (struct sack_block){{iss[P] + sacked}, {iss[P] + 3001}};
+	record(at_ms, from, &s, seq_ack_text_ts[2]);
+}
+#define SAY_AT(at_ms, from, flags, sacked, ...) say_at(at_ms, from, flags, (const uint32_t[4]){__VA_ARGS__}, sacked)
+
+/* The timestamp of what lies beyond a hole is not TS.Recent (RFC 7323 4.3): what was sent before it is no old duplicate. */
+START_TEST(text_that_was_overtaken_by_text_with_a_younger_timestamp_is_taken)
+{
+	begin();
+	SAY_AT(0, P, "S", 0, 0, 0, 0, 3000000000);
+	SAY_AT(0, H, "SA", 0, 0, 1, 0, 3000000000);
+	SAY_AT(1, P, "A", 0, 1, 1, 0, 3000000001);
+	SAY_AT(2, H, "A", 0, 1, 1, 100, 3000000002);
+	SAY_AT(3, P, "A", 0, 1, 101, 0, 3000000003);
+	SAY_AT(100, P, "A", 0, 2001, 101, 1000, 3000000101);
+	SAY_AT(100, H, "A", 2001, 101, 1, 0, 3000000100);
+	SAY_AT(120, P, "A", 0, 1001, 101, 1000, 3000000100);
+	SAY_AT(120, H, "A", 1001, 101, 1, 0, 3000000120);
+	SAY_AT(140, P, "A", 0, 1, 101, 1000, 3000000140);
+	SAY_AT(140, H, "A", 0, 101, 3001, 0, 3000000140);
+	no_difference(NULL);
+}
+END_TEST
+
 START_TEST(a_refused_connection_is_no_difference)
 {
 	begin();
@@ -630,6 +663,7 @@ Suite *suite(void)
 	tcase_add_test(c, a_host_that_follows_the_rfc_does_not_differ);
 	tcase_add_test(c, the_end_that_opens_may_be_the_one_that_is_judged);
 	tcase_add_test(c, delayed_acks_and_duplicate_acks_are_as_the_rfc_leaves_them);
+	tcase_add_test(c, text_that_was_overtaken_by_text_with_a_younger_timestamp_is_taken);
 	tcase_add_test(c, a_refused_connection_is_no_difference);
 	tcase_add_test(c, a_program_may_abort);
 	tcase_add_test(c, a_rst_for_nothing);
