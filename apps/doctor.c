@@ -204,10 +204,10 @@ static void look_at_address(struct doctor *d, const struct netif *n)
 		good("%s has the address %s/%d.", o->tap, tapir_addr_format(&n->addr, theirs), n->prefix_len);
 	}
 	if (!n->up)
-		problem(d, "%s is down: sudo ip link set %s up", o->tap, o->tap);
+		problem(d, "%s is down: sudo ip link set dev %s up", o->tap, o->tap);
 	if (n->mtu < 576)
-		problem(d, "%s has an MTU of %d, and every host must take 576 (RFC 791 3.1): sudo ip link set %s mtu 1500", o->tap,
-			n->mtu, o->tap);
+		problem(d, "%s has an MTU of %d, and every host must take 576 (RFC 791 3.1): sudo ip link set dev %s mtu 1500",
+			o->tap, n->mtu, o->tap);
 	if (rp_filter("all") == 1 || rp_filter(o->tap) == 1)
 		note("%s drops what comes from addresses whose route leads elsewhere (rp_filter is 1). Only answers to another "
 		     "network than the TAP's are lost: sudo sysctl net.ipv4.conf.all.rp_filter=2", o->tap);
@@ -219,7 +219,7 @@ static void look_at_tap(struct doctor *d)
 	struct netif n = netif_look(o->tap);
 	if (!n.exists && geteuid()) {
 		note("serve, ping and nc outside of the lab need a TAP, and there is no %s: sudo ip tuntap add dev %s mode tap "
-		     "user $USER && sudo ip addr add 10.0.0.1/24 dev %s && sudo ip link set %s up", o->tap, o->tap, o->tap,
+		     "user $USER && sudo ip addr add 10.0.0.1/24 dev %s && sudo ip link set dev %s up", o->tap, o->tap, o->tap,
 		     o->tap);
 		return;
 	}

@@ -31,14 +31,16 @@ static const char about[] =
 	"discard 9, daytime 13, chargen 19, iperf3 5201, and every frame is captured. Then you are in a shell there, or COMMAND\n"
 	"runs there, and the exit code is its own. Nothing of it is seen outside, and all of it is gone at the end, but for the\n"
 	"capture, whose name is in $TAPIR_CAPTURE; the stack's address is in $TAPIR_ADDR. Root is not needed where users may\n"
-	"have namespaces (tapir doctor says whether). tapir stat, there and outside, shows what the stack is doing.\n";
+	"have namespaces (tapir doctor says whether). tapir stat, there and outside, shows what the stack is doing.\n"
+	"The capture is as large as what passes: iperf3 writes a gigabyte in seconds, unless --capture-rotate bounds it.\n";
 
 static const char examples[] =
 	"  tapir lab                                  a shell; there:  ping 10.0.0.2;  nc -N 10.0.0.2 7;  exit\n"
 	"  tapir lab -- ping -c 3 10.0.0.2            one command\n"
 	"  tapir lab --loss 5% --delay 50ms           a bad line\n"
 	"  tapir lab --trace=frames.txt --upper 8001  what tapir serve can do, this can\n"
-	"  tapir lab --capture wire.pcapng -- nc 10.0.0.2 13   and afterwards: wireshark wire.pcapng\n";
+	"  tapir lab --capture wire.pcapng -- nc 10.0.0.2 13   and afterwards: wireshark wire.pcapng\n"
+	"  tapir lab --capture wire.pcapng --capture-rotate 100M,2 -- iperf3 -c 10.0.0.2   the last 300 MB at most\n";
 
 struct lab {
 	struct serve serve;

@@ -65,7 +65,7 @@ static void say_how_to_reach(const struct station *s)
 	if (!n.has_addr)
 		fprintf(stderr, "    ip addr add %s/%d dev %s\n", theirs, o->prefix_len, o->tap);
 	if (!n.up)
-		fprintf(stderr, "    ip link set %s up\n", o->tap);
+		fprintf(stderr, "    ip link set dev %s up\n", o->tap);
 	fprintf(stderr, "or start again with --up %s/%d, which does it.\n", theirs, o->prefix_len);
 }
 
@@ -169,7 +169,7 @@ static struct driver *open_driver(struct station *s)
 	if (o->mtu && !tapir_addr_is_any(&o->up_addr))
 		d->mtu = o->mtu;
 	if (o->mtu > d->mtu) {
-		complain(s, "--mtu %d is more than %s has (%d). As root, type:  ip link set %s mtu %d", o->mtu, o->tap, d->mtu,
+		complain(s, "--mtu %d is more than %s has (%d). As root, type:  ip link set dev %s mtu %d", o->mtu, o->tap, d->mtu,
 			 o->tap, o->mtu);
 		driver_close(d);
 		return NULL;

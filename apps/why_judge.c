@@ -78,8 +78,8 @@ static bool judge_rst(struct judge *j, const struct why_record *r)
 		why_due_say_deaf(j, r->at_us, r->frame);
 		return false;
 	}
-	if (r->is.tcp.has_ack || !j->synchronized) {
-		why_unknown(j, WHY_JUDGE_ABORT);
+	if (r->is.tcp.has_ack || !j->synchronized || j->far) {	/* far: to what was not there yet, or no longer, it may answer */
+		why_unknown(j, r->is.tcp.has_ack || !j->far ? WHY_JUDGE_ABORT : WHY_JUDGE_FAR);
 		why_host_aborts(&j->host);
 		j->count = 0;
 		return false;
@@ -179,7 +179,7 @@ static bool judge_window(struct judge *j, const struct why_record *r)
 	uint64_t edge = r->ack + ((uint64_t)r->is.wnd << shift), slack = (1u << shift) - 1;
 	if (!r->is.tcp.has_ack || r->ack < j->ack)
 		return true;
-	bool shrunk = edge + slack < j->edge;
+	bool shrunk = edge + slack < j->edge && !j->far;	/* far: a segment with a larger window may have overtaken it */
 	uint64_t before = j->edge;
 	if (shrunk || edge > j->edge)
 		j->edge = edge;

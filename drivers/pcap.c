@@ -134,7 +134,7 @@ static int activate_failed(struct wire *w, int why)
 	case PCAP_ERROR_PROMISC_PERM_DENIED:
 		return driver_fail("Frames of %s may not be read: run as root, or sudo setcap cap_net_raw+ep PROGRAM.", w->name);
 	case PCAP_ERROR_IFACE_NOT_UP:
-		return driver_fail("%s is down: sudo ip link set %s up.", w->name, w->name);
+		return driver_fail("%s is down: sudo ip link set dev %s up.", w->name, w->name);
 	default:
 		return driver_fail("Opening %s failed: %s (%s).", w->name, pcap_geterr(w->p), pcap_statustostr(why));
 	}

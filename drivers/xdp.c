@@ -151,7 +151,7 @@ static int kick_failed(struct xdp *x)
 				   x->name);
 	case ENETDOWN:
 		if (!x->warned_down)
-			driver_warn("%s is down, so what is sent waits: sudo ip link set %s up", x->name, x->name);
+			driver_warn("%s is down, so what is sent waits: sudo ip link set dev %s up", x->name, x->name);
 		x->warned_down = true;
 		break;
 	case EAGAIN:
@@ -237,7 +237,7 @@ static int refuse_socket(struct xdp *x, unsigned int queue, int error)
 	case EBUSY:
 		return driver_fail("Queue %u of %s has an AF_XDP socket of another program: end that program.", queue, x->name);
 	case ENETDOWN:
-		return driver_fail("%s is down: sudo ip link set %s up.", x->name, x->name);
+		return driver_fail("%s is down: sudo ip link set dev %s up.", x->name, x->name);
 	case ENOBUFS:
 		return driver_fail("%zu MiB cannot be pinned in memory: ulimit -l unlimited, or run as root.", x->umem_size >> 20);
 	default:
@@ -324,7 +324,7 @@ static int look_at_interface(struct xdp *x)
 		return driver_fail("The MTU of %s cannot be read.", x->name);
 	if (x->d.mtu > MTU_MAX)
 		return driver_fail("The MTU of %s is %u, and an AF_XDP socket takes no frame that is longer than a page: "
-				   "sudo ip link set %s mtu %u.", x->name, x->d.mtu, x->name, MTU_MAX);
+				   "sudo ip link set dev %s mtu %u.", x->name, x->d.mtu, x->name, MTU_MAX);
 	x->queue_count = driver_link_queues(x->name);
 	if (x->queue_count > QUEUES_MAX)
 		return driver_fail("%s has %u queues, and %u is the most here: sudo ethtool -L %s combined %u.", x->name,

@@ -84,7 +84,7 @@ int xdp_redirect_begin(struct xdp_redirect *r, const char *interface)
 	if (errno == EPERM)
 		return may_not(interface);
 	if (errno == EBUSY || errno == EEXIST)
-		return driver_fail("%s has an XDP program of somebody else's: end that program, or sudo ip link set %s xdp off.",
+		return driver_fail("%s has an XDP program of somebody else's: end that, or sudo ip link set dev %s xdp off.",
 				   interface, interface);
 	return driver_fail("No XDP program can be attached to %s: %s (in its driver: %s).", interface, strerror(errno),
 			   strerror(r->native_error));

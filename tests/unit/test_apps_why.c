@@ -318,6 +318,24 @@ START_TEST(a_window_that_shrinks)
 }
 END_TEST
 
+START_TEST(what_the_way_from_a_host_far_away_has_changed_is_no_difference)
+{
+	begin();
+	SAY(0, P, "S", 0, 0, 0);
+	SAY(20, H, "SA", 0, 1, 0);
+	SAY(21, P, "A", 1, 1, 0);
+	SAY(100, P, "A", 1, 1, 1000);
+	struct tcp_seg s = segment(H, "A", 1, 1001);
+	record(120, H, &s, 0);
+	s.wnd = 100;			/* sent before, and overtaken */
+	record(120, H, &s, 0);
+	SAY(200, P, "A", 1001, 1, 100);
+	SAY(220, H, "A", 1, 1101, 0);
+	SAY(300, H, "R", 1, 0, 0);
+	cannot_be_judged("far from the host");
+}
+END_TEST
+
 START_TEST(a_duplicate_ack_that_does_not_come)
 {
 	begin();
@@ -671,6 +689,7 @@ Suite *suite(void)
 	tcase_add_test(c, a_rst_outside_the_window_that_silences_the_host);
 	tcase_add_test(c, a_host_that_goes_on_after_a_rst);
 	tcase_add_test(c, a_window_that_shrinks);
+	tcase_add_test(c, what_the_way_from_a_host_far_away_has_changed_is_no_difference);
 	tcase_add_test(c, a_duplicate_ack_that_does_not_come);
 	tcase_add_test(c, text_after_a_fin);
 	tcase_add_test(c, an_ack_of_what_was_never_sent);
