@@ -40,7 +40,7 @@ static const char examples[] =
 	"  tapir lab --loss 5% --delay 50ms           a bad line\n"
 	"  tapir lab --trace=frames.txt --upper 8001  what tapir serve can do, this can\n"
 	"  tapir lab --capture wire.pcapng -- nc 10.0.0.2 13   and afterwards: wireshark wire.pcapng\n"
-	"  tapir lab --capture wire.pcapng --capture-rotate 100M,2 -- iperf3 -c 10.0.0.2   the last 300 MB at most\n";
+	"  tapir lab --capture wire.pcapng --capture-rotate 100M,2 -- iperf3 -c 10.0.0.2   the last 200 MB at most\n";
 
 struct lab {
 	struct serve serve;
