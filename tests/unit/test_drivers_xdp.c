@@ -288,7 +288,7 @@ END_TEST
 START_TEST(an_mtu_that_no_chunk_holds_is_refused_with_the_cure)
 {
 	run("ip link set dev near mtu 9000");
-	refused("near", "sudo ip link set near mtu ");
+	refused("near", "sudo ip link set dev near mtu ");
 }
 END_TEST
 
