@@ -2,7 +2,7 @@
  * a TAP alone it is an echo server with a thread for each client; with an address as well it fetches the page there.
  *
  *	sudo ip tuntap add dev tap0 mode tap user $USER
- *	sudo ip addr add 10.0.0.1/24 dev tap0 && sudo ip link set tap0 up
+ *	sudo ip addr add 10.0.0.1/24 dev tap0 && sudo ip link set dev tap0 up
  *	build/example_blocking tap0 &			nc -N 10.0.0.2 7
  *	build/example_blocking tap0 10.0.0.1:8000	python3 -m http.server 8000 */
 #include <pthread.h>

@@ -2,7 +2,7 @@
  * which pauses a client that sends faster than it reads.
  *
  *	sudo ip tuntap add dev tap0 mode tap user $USER
- *	sudo ip addr add 10.0.0.1/24 dev tap0 && sudo ip link set tap0 up
+ *	sudo ip addr add 10.0.0.1/24 dev tap0 && sudo ip link set dev tap0 up
  *	build/example_events tap0 &
  *	nc 10.0.0.2 2000; nc -N 10.0.0.2 7 */
 #include <stdio.h>

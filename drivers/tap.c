@@ -139,7 +139,7 @@ static int send_failed(struct tap *tap, int error)
 		return interface_gone(tap);
 	case EIO:
 		if (!tap->warned_down)
-			driver_warn("%s is down, so what is sent is lost: sudo ip link set %s up", tap->name, tap->name);
+			driver_warn("%s is down, so what is sent is lost: sudo ip link set dev %s up", tap->name, tap->name);
 		tap->warned_down = true;
 		return 0;
 	case EAGAIN:			/* the kernel takes what comes: a TAP's way up has no limit */
@@ -301,7 +301,7 @@ static int attach_failed(const char *name, bool existed)
 					   "sudo ip link del %s && sudo ip tuntap add dev %s mode tap user $USER.",
 					   name, name, name);
 		return driver_fail("There is no TAP %s, and making one needs CAP_NET_ADMIN: run as root, or once: "
-				   "sudo ip tuntap add dev %s mode tap user $USER && sudo ip link set %s up.",
+				   "sudo ip tuntap add dev %s mode tap user $USER && sudo ip link set dev %s up.",
 				   name, name, name);
 	case EBUSY:
 		return driver_fail("The TAP %s is in use by another program, and it takes one at a time: end that "
