@@ -139,6 +139,8 @@ static void turn(struct bottleneck *b, usec_t due_us)
 		;
 	while (carry(b->far, b->near, now_us))
 		;
+	if (driver_flush(b->near) < 0 || driver_flush(b->far) < 0)
+		give_up("sending", driver_error());
 }
 
 static void wait_until(const struct bottleneck *b, usec_t due_us, const sigset_t *while_waiting)
