@@ -3,14 +3,8 @@
  * change. */
 #include <string.h>
 #include "datagrams.h"
-#include "stack/wire/checksum.h"
 #include "stack/wire/ipv4.h"
 #include "stack/wire/udp.h"
-
-#define IP_LENGTH_AT 2
-#define IP_ID_AT 4
-#define IP_PROTO_AT 9
-#define IP_CHECKSUM_AT 10
 
 bool datagrams_begin(struct segments *s, struct span frame, const struct tapir_offload *offload, uint32_t ip_at)
 {
@@ -45,12 +39,9 @@ uint32_t datagrams_next(struct segments *s, uint8_t *out)
 	n = left < s->size ? left : s->size;
 	memcpy(out, s->frame.p, s->text_at);
 	memcpy(out + s->text_at, s->frame.p + from, n);
-	put_be16(ip + IP_LENGTH_AT, (uint16_t)(s->text_at - s->ip_at + n));
 	put_be16(ip + IP_ID_AT, (uint16_t)(get_be16(ip + IP_ID_AT) + s->next));
-	put_be16(ip + IP_CHECKSUM_AT, 0);
-	put_be16(ip + IP_CHECKSUM_AT, checksum_finish(checksum_add(0, (struct span){ip, s->udp_at - s->ip_at})));
-	src = tapir_ipv4(ip[12], ip[13], ip[14], ip[15]);
-	dst = tapir_ipv4(ip[16], ip[17], ip[18], ip[19]);
+	ipv4_set_length(ip, (uint16_t)(s->text_at - s->ip_at + n));
+	ipv4_addresses(ip, &src, &dst);
 	h = (struct udp_header){get_be16(udp), get_be16(udp + 2)};
 	udp_emit(&h, &src, &dst, udp, n);
 	s->next++;

@@ -7,9 +7,6 @@
 #include "stack/wire/icmp.h"
 #include "stack/wire/ipv4.h"
 
-#define ECN_BITS 3u
-#define CE 3u
-#define TOS_AT 1
 #define QUOTED_MAX 548u			/* RFC 1812 4.3.2.3: the message has 576 bytes at most */
 
 static uint32_t ip_at(bool ip_only) { return ip_only ? 0 : ETH_HEADER; }
@@ -30,9 +27,9 @@ bool fault_mark_ce(struct packet *p, bool ip_only)
 	uint8_t *h = p->bytes + ip_at(ip_only);
 	struct ipv4_header ip;
 
-	if (!find_ip(p, ip_only, &ip) || !(ip.tos & ECN_BITS) || ip.options.n)
+	if (!find_ip(p, ip_only, &ip) || !(ip.tos & IP_ECN_MASK) || ip.options.n)
 		return false;
-	ip.tos |= CE;
+	ip.tos |= IP_ECN_CE;
 	ipv4_emit(&ip, h);
 	return true;
 }

@@ -8,13 +8,9 @@
 #include "stack/wire/checksum.h"
 #include "stack/wire/ipv4.h"
 #include "stack/wire/tcp.h"
+#include "stack/wire/udp.h"
 
 #define ETH_HEADER_BYTES 14u
-#define IP_LENGTH_AT 2
-#define IP_FRAGMENT_AT 6
-#define IP_FRAGMENT_MASK 0x3fffu	/* MF, and the offset */
-#define IP_PROTO_AT 9
-#define UDP_CHECKSUM_AT 6
 
 /* Where the checksum lies in the header of the protocol; 0: it has no pseudo-header, or is none of ours. */
 static uint16_t field_of(uint8_t proto)
@@ -33,11 +29,10 @@ void driver_find_partial(struct tapir_frame *f)
 	header = (ip[0] & 15u) * 4;
 	total = get_be16(ip + IP_LENGTH_AT);
 	field = field_of(ip[IP_PROTO_AT]);
-	if (field == 0 || get_be16(ip + IP_FRAGMENT_AT) & IP_FRAGMENT_MASK || header < IPV4_HEADER ||
+	if (field == 0 || get_be16(ip + IP_FRAGMENT_AT) & IP_IS_FRAGMENT || header < IPV4_HEADER ||
 	    total < header + field + 2 || f->len < ETH_HEADER_BYTES + total)
 		return;
-	src = tapir_ipv4(ip[12], ip[13], ip[14], ip[15]);
-	dst = tapir_ipv4(ip[16], ip[17], ip[18], ip[19]);
+	ipv4_addresses(ip, &src, &dst);
 	if (get_be16(ip + header + field) != checksum_fold(checksum_pseudo(&src, &dst, ip[IP_PROTO_AT], total - header)))
 		return;
 	f->offload = (struct tapir_offload){

@@ -8,7 +8,6 @@
 #include "stack/wire/tcp.h"
 
 #define ETH_HEADER_BYTES 14u
-#define TCP_OFFSET_AT 12
 
 /* Where the text begins; 0: the headers are not whole. */
 static uint32_t find_text(struct span frame, uint32_t ip_at)

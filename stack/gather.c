@@ -17,10 +17,7 @@
 #define PASSED_OVER 8u
 #define IP_MAX 65535u
 
-enum { IP_TOS_AT = 1, IP_LENGTH_AT = 2, IP_FRAGMENT_AT = 6, IP_PROTO_AT = 9, IP_CHECKSUM_AT = 10, IP_ADDRESSES_AT = 12 };
-enum { TCP_SEQ_AT = 4, TCP_ACK_AT = 8, TCP_FLAGS_AT = 13 };
 #define PLAIN_IPV4 0x45u		/* version 4, no options */
-#define IS_FRAGMENT 0x3fffu		/* more to come, or an offset */
 
 /* A segment as the run sees it. */
 struct piece {
@@ -61,10 +58,10 @@ static bool is_candidate(const struct tapir *t, const struct tapir_frame *f, str
 	if (!p->ip || f->offload.gso != TAPIR_GSO_NONE || f->offload.csum == TAPIR_CSUM_PARTIAL || p->ip[0] != PLAIN_IPV4)
 		return false;
 	p->tcp = p->ip + IPV4_HEADER;
-	p->header = (p->tcp[12] >> 4) * 4u;
+	p->header = (p->tcp[TCP_OFFSET_AT] >> 4) * 4u;
 	p->checked = f->offload.csum == TAPIR_CSUM_VALID;
 	total = get_be16(p->ip + IP_LENGTH_AT);
-	if (get_be16(p->ip + IP_FRAGMENT_AT) & IS_FRAGMENT || total > f->len - link_header(t) || p->header < TCP_HEADER ||
+	if (get_be16(p->ip + IP_FRAGMENT_AT) & IP_IS_FRAGMENT || total > f->len - link_header(t) || p->header < TCP_HEADER ||
 	    total <= IPV4_HEADER + p->header || (p->tcp[TCP_FLAGS_AT] & ~TCP_PSH) != TCP_ACK)
 		return false;
 	p->text = total - IPV4_HEADER - p->header;
@@ -77,7 +74,7 @@ static bool is_of_connection(const struct run *r, const struct tapir_frame *f)
 	const uint8_t *ip = find_tcp(r->t, f), *head = r->head.ip;
 
 	return ip && memcmp(ip + IP_ADDRESSES_AT, head + IP_ADDRESSES_AT, 8) == 0 &&
-	       (ip[0] != PLAIN_IPV4 || get_be16(ip + IP_FRAGMENT_AT) & IS_FRAGMENT ||
+	       (ip[0] != PLAIN_IPV4 || get_be16(ip + IP_FRAGMENT_AT) & IP_IS_FRAGMENT ||
 		memcmp(ip + IPV4_HEADER, r->head.tcp, 4) == 0);
 }
 
@@ -152,9 +149,7 @@ static void finish(struct run *r, bool pushed)
 	struct tapir_frame *f = r->whole;
 	uint8_t *ip = f->data + link_header(r->t), *tcp = ip + IPV4_HEADER;
 
-	put_be16(ip + IP_LENGTH_AT, (uint16_t)(IPV4_HEADER + r->head.header + r->text));
-	put_be16(ip + IP_CHECKSUM_AT, 0);
-	put_be16(ip + IP_CHECKSUM_AT, checksum_finish(checksum_add(0, span_of(ip, IPV4_HEADER))));
+	ipv4_set_length(ip, (uint16_t)(IPV4_HEADER + r->head.header + r->text));
 	if (pushed)
 		tcp[TCP_FLAGS_AT] |= TCP_PSH;
 	f->offload.csum = TAPIR_CSUM_VALID;

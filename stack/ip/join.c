@@ -14,8 +14,6 @@
 
 #define JOIN_MAX 64u			/* datagrams in a frame: what Linux' UDP_MAX_SEGMENTS was at first */
 #define HEADERS (IPV4_HEADER + UDP_HEADER)
-#define UDP_LENGTH_AT 4
-#define UDP_CHECKSUM_AT 6
 
 _Static_assert(JOIN_MAX <= TAPIR_OUT_SLICES, "each datagram has a slice");
 
@@ -24,19 +22,20 @@ static bool is_candidate(const struct tapir_frame *f)
 {
 	const uint8_t *p = f->data;
 
-	return f->len > HEADERS && p[0] == 0x45 && p[9] == IP_PROTO_UDP && (get_be16(p + 6) & 0x3fff) == 0 &&
-	       f->offload.csum == TAPIR_CSUM_NONE && f->u.sending.offset == 0;
+	return f->len > HEADERS && p[0] == 0x45 && p[IP_PROTO_AT] == IP_PROTO_UDP &&
+	       !(get_be16(p + IP_FRAGMENT_AT) & IP_IS_FRAGMENT) && f->offload.csum == TAPIR_CSUM_NONE && f->u.sending.offset == 0;
 }
 
 /* Would the driver, making the datagram number n after first, make just this one? first is a candidate. */
 static bool is_the_same_but_text(const struct tapir_frame *first, const struct tapir_frame *f, uint16_t n)
 {
 	const uint8_t *a = first->data, *b = f->data;
-	bool df = get_be16(a + 6) != 0;
+	bool df = get_be16(a + IP_FRAGMENT_AT) != 0;
 
-	return is_candidate(f) && a[1] == b[1] && get_be16(a + 6) == get_be16(b + 6) && a[8] == b[8] &&
-	       (df || get_be16(b + 4) == (uint16_t)(get_be16(a + 4) + n)) &&
-	       memcmp(a + 12, b + 12, 8 + 4) == 0;	/* both addresses, and behind them both ports */
+	return is_candidate(f) && a[IP_TOS_AT] == b[IP_TOS_AT] && a[IP_TTL_AT] == b[IP_TTL_AT] &&
+	       get_be16(a + IP_FRAGMENT_AT) == get_be16(b + IP_FRAGMENT_AT) &&
+	       (df || get_be16(b + IP_ID_AT) == (uint16_t)(get_be16(a + IP_ID_AT) + n)) &&
+	       memcmp(a + IP_ADDRESSES_AT, b + IP_ADDRESSES_AT, 8 + 4) == 0;	/* both addresses, and behind them both ports */
 }
 
 /* The header of the whole: its length, and the checksum left to the driver. */
@@ -44,11 +43,10 @@ static void change_headers(struct tapir_out *out, const struct tapir_frame *firs
 {
 	uint8_t *ip = out->head + out->head_at + link, *udp = ip + IPV4_HEADER;
 	uint16_t len = (uint16_t)(out->len - link), udp_len = (uint16_t)(len - IPV4_HEADER);
-	struct tapir_addr src = tapir_ipv4(ip[12], ip[13], ip[14], ip[15]), dst = tapir_ipv4(ip[16], ip[17], ip[18], ip[19]);
+	struct tapir_addr src, dst;
 
-	put_be16(ip + 2, len);
-	put_be16(ip + 10, 0);
-	put_be16(ip + 10, checksum_finish(checksum_add(0, span_of(ip, IPV4_HEADER))));
+	ipv4_addresses(ip, &src, &dst);
+	ipv4_set_length(ip, len);
 	put_be16(udp + UDP_LENGTH_AT, udp_len);
 	put_be16(udp + UDP_CHECKSUM_AT, checksum_fold(checksum_pseudo(&src, &dst, IP_PROTO_UDP, udp_len)));
 	out->offload = (struct tapir_offload){

@@ -2,9 +2,7 @@
  * number that it quotes is one that we have sent and that is not acknowledged. */
 #include "internal.h"
 
-#define QUOTE_SEQ_AT 4		/* offset of the sequence number in the quoted header */
-
-static seq_t quoted_seq(const struct ip_error *e) { return seq(get_be32(e->quoted.p + QUOTE_SEQ_AT)); }
+static seq_t quoted_seq(const struct ip_error *e) { return seq(get_be32(e->quoted.p + TCP_SEQ_AT)); }
 
 static struct tcp_conn *quoted_conn(struct tapir *t, const struct ip_error *e)
 {

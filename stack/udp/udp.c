@@ -168,26 +168,26 @@ static enum tapir_verdict receive(struct tapir *t, struct udp_sock *u, const str
 	return ACCEPT;
 }
 
-struct cut { struct span text; size_t size; };	/* bytes of each datagram but the last one */
+struct datagrams { struct span text; size_t size; };	/* bytes of each datagram but the last one */
 
 /* All datagrams of a frame, each with a verdict of its own: the last one's is returned, the others are counted here. u: whose
  * they are; NULL: nobody's, which one ICMP error says for all of them. */
-static enum tapir_verdict deliver(struct tapir *t, const struct ip_packet *pkt, struct udp_sock *u, struct cut cut)
+static enum tapir_verdict deliver(struct tapir *t, const struct ip_packet *pkt, struct udp_sock *u, struct datagrams all)
 {
-	uint32_t headers = (uint32_t)(pkt->datagram.n - cut.text.n);
-	bool alone = cut.text.n <= cut.size;
+	uint32_t headers = (uint32_t)(pkt->datagram.n - all.text.n);
+	bool alone = all.text.n <= all.size;
 	enum tapir_verdict v;
 
 	if (!u)
 		icmp_error(t, pkt, ICMP_UNREACHABLE, ICMP_PORT_UNREACHABLE);
 	for (;;) {
-		struct span text = span_first(cut.text, cut.size);
+		struct span text = span_first(all.text, all.size);
 
 		v = u ? receive(t, u, pkt, text, alone) : DROP_UDP_NO_PORT;
-		if (cut.text.n <= cut.size)
+		if (all.text.n <= all.size)
 			return v;
 		verdict_count(t, v, headers + (uint32_t)text.n);
-		cut.text = span_from(cut.text, text.n);
+		all.text = span_from(all.text, text.n);
 	}
 }
 
@@ -203,7 +203,7 @@ enum tapir_verdict udp_input(struct tapir *t, const struct ip_packet *pkt)
 		v = udp_gso_check(&(*pkt->frame)->offload, text, &size);
 	if (v != ACCEPT)
 		return v;
-	return deliver(t, pkt, find(t, &local, &from), (struct cut){text, size});
+	return deliver(t, pkt, find(t, &local, &from), (struct datagrams){text, size});
 }
 
 void udp_error(struct tapir *t, const struct ip_error *e)

@@ -9,9 +9,6 @@
 #include "ipv4.h"
 #include "tcp.h"
 
-enum { IP_LENGTH_AT = 2, IP_ID_AT = 4, IP_PROTO_AT = 9, IP_CHECKSUM_AT = 10, IP_ADDRESSES_AT = 12 };
-enum { TCP_SEQ_AT = 4, TCP_OFFSET_AT = 12, TCP_FLAGS_AT = 13 };
-
 /* Where the TCP header begins; 0: there is none, or not all of it. */
 static size_t find_tcp(struct span head, size_t ip_at)
 {

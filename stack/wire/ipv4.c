@@ -82,18 +82,29 @@ bool ipv4_parse_quoted(struct span s, struct ipv4_header *h, struct span *payloa
 	return true;
 }
 
+void ipv4_set_length(uint8_t *ip, uint16_t total_len)
+{
+	put_be16(ip + IP_LENGTH_AT, total_len);
+	put_be16(ip + IP_CHECKSUM_AT, 0);
+	put_be16(ip + IP_CHECKSUM_AT, checksum_finish(checksum_add(0, span_of(ip, (ip[0] & 15u) * 4))));
+}
+
 void ipv4_emit(const struct ipv4_header *h, uint8_t p[IPV4_HEADER])
 {
 	assert(h->offset % 8 == 0 && h->total_len >= IPV4_HEADER);
 	p[0] = 0x45;
 	p[1] = h->tos;
-	put_be16(p + 2, h->total_len);
 	put_be16(p + 4, h->id);
 	put_be16(p + 6, (uint16_t)((h->df ? FLAG_DF : 0) | (h->mf ? FLAG_MF : 0) | h->offset / 8));
 	p[8] = h->ttl;
 	p[9] = h->proto;
-	put_be16(p + 10, 0);
 	memcpy(p + 12, h->src.b + 12, 4);
 	memcpy(p + 16, h->dst.b + 12, 4);
-	put_be16(p + 10, checksum_finish(checksum_add(0, span_of(p, IPV4_HEADER))));
+	ipv4_set_length(p, h->total_len);
+}
+
+void ipv4_addresses(const uint8_t *ip, struct tapir_addr *src, struct tapir_addr *dst)
+{
+	*src = tapir_ipv4(ip[12], ip[13], ip[14], ip[15]);
+	*dst = tapir_ipv4(ip[16], ip[17], ip[18], ip[19]);
 }

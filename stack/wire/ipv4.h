@@ -7,6 +7,10 @@
 #define IPV4_HEADER 20
 #define IPV4_HEADER_MAX 60
 enum { IP_PROTO_ICMP = 1, IP_PROTO_TCP = 6, IP_PROTO_UDP = 17 };
+/* Where fields lie, for who looks at a header or changes one where it is. */
+enum { IP_TOS_AT = 1, IP_LENGTH_AT = 2, IP_ID_AT = 4, IP_FRAGMENT_AT = 6, IP_TTL_AT = 8, IP_PROTO_AT = 9,
+       IP_CHECKSUM_AT = 10, IP_ADDRESSES_AT = 12 };
+#define IP_IS_FRAGMENT 0x3fffu		/* of the field there: more to come, or an offset */
 /* The ECN field, two bits of the TOS byte (RFC 3168 5). */
 enum { IP_ECN_NOT_ECT = 0, IP_ECN_ECT1 = 1, IP_ECN_ECT0 = 2, IP_ECN_CE = 3, IP_ECN_MASK = 3 };
 
@@ -27,5 +31,8 @@ enum tapir_verdict ipv4_parse(struct span s, struct ipv4_header *h, struct span 
 bool ipv4_parse_quoted(struct span s, struct ipv4_header *h, struct span *payload);
 /* Writes a header without options, checksum done. */
 void ipv4_emit(const struct ipv4_header *h, uint8_t p[IPV4_HEADER]);
+/* Of the whole header at ip: its addresses; and gives it another total length, and the checksum of what it says then. */
+void ipv4_addresses(const uint8_t *ip, struct tapir_addr *src, struct tapir_addr *dst);
+void ipv4_set_length(uint8_t *ip, uint16_t total_len);
 
 #endif

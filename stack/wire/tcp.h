@@ -53,6 +53,7 @@ uint16_t tcp_header_len(const struct tcp_seg *seg);
  * scale, Fast Open, SACK blocks; NOPs so that timestamps and blocks lie at multiples of 4, as Linux does. A Fast Open
  * option and SACK blocks that do not fit into 60 bytes are left out. */
 void tcp_emit(const struct tcp_seg *seg, uint8_t *p);
-#define TCP_CHECKSUM_AT 16		/* offset of the checksum field */
+/* Where fields lie, for who looks at a header or changes one where it is. */
+enum { TCP_SEQ_AT = 4, TCP_ACK_AT = 8, TCP_OFFSET_AT = 12, TCP_FLAGS_AT = 13, TCP_CHECKSUM_AT = 16 };
 
 #endif

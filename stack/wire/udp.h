@@ -5,6 +5,7 @@
 #include "../base/bytes.h"
 
 #define UDP_HEADER 8
+enum { UDP_LENGTH_AT = 4, UDP_CHECKSUM_AT = 6 };	/* where fields lie */
 struct udp_header { uint16_t src, dst; };
 /* Checks lengths and, unless checked is set (the driver vouches for it) or the field is 0, the checksum. ACCEPT with
  * *text cut to the length field, or the DROP_UDP_ verdict. */
