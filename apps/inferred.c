@@ -155,3 +155,11 @@ bool inferred_lost_segment(struct inferred *c, const struct trace_tcp *segment)
 {
 	return take(c, segment, false);
 }
+
+uint32_t inferred_bucket(const struct trace_tcp *s)
+{
+	uint32_t sum = (uint32_t)s->src.port + s->dst.port;
+	for (size_t i = 12; i < sizeof s->src.addr.b; i++)
+		sum += ((uint32_t)s->src.addr.b[i] + s->dst.addr.b[i]) * 131u;
+	return sum % INFERRED_BUCKETS;
+}

@@ -30,4 +30,8 @@ bool inferred_segment(struct inferred *c, const struct trace_tcp *segment);
 /* The same of one that was sent and never arrived. */
 bool inferred_lost_segment(struct inferred *c, const struct trace_tcp *segment);
 
+/* Which of INFERRED_BUCKETS a table keeps its connection in: the same for both directions. */
+#define INFERRED_BUCKETS 4096u
+uint32_t inferred_bucket(const struct trace_tcp *segment);
+
 #endif

@@ -21,11 +21,6 @@
 
 static const struct span none;
 
-static usec_t now_of(const struct iperf3 *s)
-{
-	return tapir_now(s->t);
-}
-
 /* --- connections --- */
 
 static void on_timer(void *ctx);
@@ -62,7 +57,7 @@ void iperf3_leave(struct iperf3_talk *k)
 {
 	k->role = IPERF3_LEAVING;
 	k->stream = NULL;
-	k->until_us = now_of(k->server) + VISIT_US;
+	k->until_us = iperf3_now(k->server) + VISIT_US;
 	tapir_shutdown(k->server->t, k->sd, TAPIR_SHUT_WR);
 }
 
@@ -187,12 +182,12 @@ static void on_connection(struct tapir *t, tapir_sd sd, void *ctx, const struct 
 		return;
 	}
 	*k = (struct iperf3_talk){ .server = s, .sd = sd, .role = IPERF3_VISITOR, .peer = peer->addr,
-				   .until_us = now_of(s) + VISIT_US };
+				   .until_us = iperf3_now(s) + VISIT_US };
 	*s->last = k;
 	s->last = &k->next;
 	s->talk_count++;
 	tapir_on(t, sd, &talk_handlers, k);
-	iperf3_arm(s, now_of(s) + WATCH_US);
+	iperf3_arm(s, iperf3_now(s) + WATCH_US);
 }
 
 static const struct tapir_handlers listener_handlers = { .on_connection = on_connection };
@@ -214,7 +209,7 @@ static void throw_out_late(struct iperf3 *s)
 {
 	for (struct iperf3_talk *k = s->talks, *next; k; k = next) {
 		next = k->next;
-		if ((k->role == IPERF3_VISITOR || k->role == IPERF3_LEAVING) && now_of(s) >= k->until_us)
+		if ((k->role == IPERF3_VISITOR || k->role == IPERF3_LEAVING) && iperf3_now(s) >= k->until_us)
 			iperf3_throw_out(k);
 	}
 }
@@ -222,13 +217,13 @@ static void throw_out_late(struct iperf3 *s)
 static void on_timer(void *ctx)
 {
 	struct iperf3 *s = ctx;
-	if (now_of(s) >= s->armed_us)
+	if (iperf3_now(s) >= s->armed_us)
 		s->armed_us = USEC_NEVER;
 	throw_out_late(s);
 	if (s->test.state != IPERF3_IDLE)
 		iperf3_test_watch(s);
 	if (s->talks)
-		iperf3_arm(s, now_of(s) + WATCH_US);
+		iperf3_arm(s, iperf3_now(s) + WATCH_US);
 }
 
 /* --- from beginning to end --- */

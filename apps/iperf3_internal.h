@@ -83,4 +83,6 @@ void iperf3_test_datagram(struct iperf3 *s, struct span data, const struct tapir
 void iperf3_test_watch(struct iperf3 *s);
 void iperf3_test_free(struct iperf3_test *x);
 
+static inline usec_t iperf3_now(const struct iperf3 *s) { return tapir_now(s->t); }
+
 #endif

@@ -40,7 +40,6 @@ static void count_number(struct iperf3_stream *s, uint64_t number)
 		s->lost += number - s->packets - 1;
 		s->packets = number;
 	} else {
-		s->out_of_order++;
 		s->lost -= s->lost > 0;
 	}
 }

@@ -14,7 +14,6 @@ struct iperf3_stream {
 	uint64_t bytes;
 	uint64_t packets;		/* UDP: the highest number seen, or sent */
 	uint64_t lost;			/* UDP: numbers passed over, less those that came later */
-	uint64_t out_of_order;
 	uint32_t retransmits;
 	bool has_transit;
 	double transit, jitter;		/* seconds (RFC 1889 A.8, now RFC 3550 6.4.1) */

@@ -21,11 +21,6 @@ enum message {			/* of one byte */
 	MSG_EXCHANGE_RESULTS = 13, MSG_DISPLAY = 14, MSG_DONE = 16, MSG_ERROR = 0xfe
 };
 
-static usec_t now_of(const struct iperf3 *s)
-{
-	return tapir_now(s->t);
-}
-
 /* --- the control connection's side that speaks --- */
 
 void iperf3_test_flush(struct iperf3_test *x)
@@ -59,7 +54,7 @@ static void say_message(struct iperf3_test *x, enum message m)
 static void enter(struct iperf3 *s, enum iperf3_state state)
 {
 	s->test.state = state;
-	s->test.until_us = now_of(s) + GRACE_US;
+	s->test.until_us = iperf3_now(s) + GRACE_US;
 }
 
 /* --- the end of a test --- */
@@ -123,7 +118,7 @@ static void read_cpu(double cpu[2])
 static void start_test(struct iperf3 *s)
 {
 	struct iperf3_test *x = &s->test;
-	usec_t now_us = now_of(s);
+	usec_t now_us = iperf3_now(s);
 	read_cpu(x->cpu);
 	say_message(x, MSG_START);
 	say_message(x, MSG_RUNNING);
@@ -222,7 +217,7 @@ static void stop_test(struct iperf3 *s)
 	read_cpu(cpu);
 	for (int i = 0; i < 2; i++)
 		x->cpu[i] = cpu[i] - x->cpu[i];
-	x->end_us = now_of(s);
+	x->end_us = iperf3_now(s);
 	for (unsigned i = 0; i < x->wanted && !x->params.udp; i++) {
 		iperf3_stream_end(&x->streams[i], s->t);
 		if (x->streams[i].sends)
@@ -372,7 +367,7 @@ void iperf3_test_datagram(struct iperf3 *s, struct span data, const struct tapir
 	if (x->state == IPERF3_STREAMS)
 		greet(s, data, from);
 	else if (x->state == IPERF3_RUNNING && stream && !stream->sends)
-		iperf3_stream_datagram(stream, data, x->params.wide, now_of(s));
+		iperf3_stream_datagram(stream, data, x->params.wide, iperf3_now(s));
 }
 
 /* --- time --- */
@@ -402,9 +397,9 @@ static bool stalled(struct iperf3 *s)
 		return false;
 	uint64_t sum = moved(s);
 	if (sum != x->moved)
-		x->moved_us = now_of(s);
+		x->moved_us = iperf3_now(s);
 	x->moved = sum;
-	return now_of(s) >= x->moved_us + STALL_US;
+	return iperf3_now(s) >= x->moved_us + STALL_US;
 }
 
 static void omit(struct iperf3 *s)
@@ -412,20 +407,20 @@ static void omit(struct iperf3 *s)
 	struct iperf3_test *x = &s->test;
 	for (unsigned i = 0; i < x->wanted; i++)
 		iperf3_stream_omit(&x->streams[i], s->t);
-	x->start_us = now_of(s);
+	x->start_us = iperf3_now(s);
 	x->omit_us = USEC_NEVER;
 }
 
 void iperf3_test_watch(struct iperf3 *s)
 {
 	struct iperf3_test *x = &s->test;
-	if (now_of(s) >= x->until_us || stalled(s)) {
+	if (iperf3_now(s) >= x->until_us || stalled(s)) {
 		fail(s, IPERF3_NO_MESSAGE);
 		return;
 	}
 	if (x->state != IPERF3_RUNNING)
 		return;
-	if (now_of(s) >= x->omit_us)
+	if (iperf3_now(s) >= x->omit_us)
 		omit(s);
 	iperf3_arm(s, x->omit_us);
 	if (x->params.bits_per_second > 0 || x->params.udp)

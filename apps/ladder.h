@@ -53,6 +53,7 @@ bool ladder_failed(const struct ladder *l);			/* there was not enough memory for
 void ladder_shorten(struct ladder *l, size_t i, size_t rungs);
 
 /* For who draws. Texts are cut off to fit into size. */
+#define LADDER_GAP_US (100 * TAPIR_MS)	/* a silence as long as this is told */
 #define LADDER_ENDPOINT (TAPIR_ADDR_TEXT + 8)
 void ladder_endpoint(char text[LADDER_ENDPOINT], const struct tapir_endpoint *e);
 #define LADDER_TIME 32

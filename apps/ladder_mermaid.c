@@ -9,7 +9,6 @@
 
 #define RUNGS_MAX 200
 #define TEXT_BYTES 320
-#define GAP_US (100 * TAPIR_MS)
 
 static void put_text(const char *text, FILE *out)
 {
@@ -39,7 +38,7 @@ static void put_note(const char *text, FILE *out)
 static void put_gap(usec_t gap_us, FILE *out)
 {
 	char text[TEXT_BYTES], duration[LADDER_TIME];
-	if (gap_us < GAP_US)
+	if (gap_us < LADDER_GAP_US)
 		return;
 	ladder_duration(duration, gap_us);
 	snprintf(text, sizeof text, text_of(TEXT_LATER), duration);

@@ -10,7 +10,6 @@
 #include "ladder.h"
 #include "ladder_flight.h"
 
-#define BUCKETS 4096u
 #define TEXT_BYTES 160
 
 struct segment {
@@ -36,7 +35,7 @@ struct ladder {
 	struct ladder_options o;
 	struct conn *conns;		/* oldest first */
 	size_t count, room;
-	size_t buckets[BUCKETS];	/* the latest of each, plus one; 0: none */
+	size_t buckets[INFERRED_BUCKETS];	/* the latest of each, plus one; 0: none */
 	usec_t start_us;
 	bool started, failed;
 };
@@ -85,18 +84,9 @@ bool ladder_failed(const struct ladder *l) { return l->failed; }
 
 /* --- frames to segments --- */
 
-/* The same for both directions. */
-static uint32_t bucket_of(const struct trace_tcp *s)
-{
-	uint32_t sum = (uint32_t)s->src.port + s->dst.port;
-	for (size_t i = 12; i < sizeof s->src.addr.b; i++)
-		sum += ((uint32_t)s->src.addr.b[i] + s->dst.addr.b[i]) * 131u;
-	return sum % BUCKETS;
-}
-
 static struct conn *conn_new(struct ladder *l, const struct trace_tcp *s)
 {
-	size_t *bucket = &l->buckets[bucket_of(s)];
+	size_t *bucket = &l->buckets[inferred_bucket(s)];
 	if (!grow((void **)&l->conns, &l->room, l->count + 1, sizeof *l->conns))
 		return NULL;
 	struct conn *c = &l->conns[l->count++];
@@ -114,7 +104,7 @@ static struct conn *conn_new(struct ladder *l, const struct trace_tcp *s)
 
 static struct conn *conn_of(struct ladder *l, const struct trace_tcp *s)
 {
-	size_t i = l->buckets[bucket_of(s)];
+	size_t i = l->buckets[inferred_bucket(s)];
 	while (i && inferred_sender(&l->conns[i - 1].inferred, s) < 0)
 		i = l->conns[i - 1].hash_next;
 	return i && !inferred_is_new(&l->conns[i - 1].inferred, s) ? &l->conns[i - 1] : conn_new(l, s);

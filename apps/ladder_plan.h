@@ -10,7 +10,6 @@
 
 #include "ladder.h"
 
-#define LADDER_GAP_US (100 * TAPIR_MS)	/* a silence as long as this is told */
 
 /* Down from the top of the connection: where the rung touches each side; of one that counts, its middle twice. */
 struct ladder_place { int y[2]; };

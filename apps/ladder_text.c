@@ -58,8 +58,8 @@ static void print_conn(const struct ladder_conn *c, FILE *out)
 		if (c->rungs[i].from < 0)
 			continue;
 		describe(text, &c->rungs[i]);
-		if (utf8_columns(text) > width)
-			width = utf8_columns(text);
+		size_t columns = utf8_columns(text);
+		width = columns > width ? columns : width;
 	}
 	int column = (int)width + 22;
 	ladder_endpoint(left, &c->who[0]);

@@ -56,9 +56,12 @@ struct why_out {
 	uint64_t lines, frames;
 };
 void why_out_line(struct why_out *o, const struct why_line *l);
+void why_endpoint(char *text, size_t size, const struct tapir_endpoint *e);	/* 10.0.0.1:80 */
 
 /* --- connections --- */
 
+/* Of sequence numbers. */
+static inline bool why_is_beyond(uint32_t a, uint32_t b) { return (int32_t)(a - b) > 0; }
 /* What a side has sent and announced, in its own octets: 0 is its SYN. */
 struct why_side { uint32_t nxt, una, edge; uint8_t shift; bool has_edge, offered_shift; };
 struct why_flow {
@@ -67,12 +70,9 @@ struct why_flow {
 	struct why_side side[2];
 	void *user;
 };
-#define WHY_BUCKETS 4096u
-struct why_flows { struct why_flow *first, **end, *buckets[WHY_BUCKETS]; };
+struct why_flows { struct why_flow *first, **end, *buckets[INFERRED_BUCKETS]; };
 void why_flows_begin(struct why_flows *f);
 void why_flows_free(struct why_flows *f, void (*each)(struct why_flow *flow));
-/* The connection that the segment belongs to, or begins. NULL: out of memory. */
-struct why_flow *why_flow_of(struct why_flows *f, const struct trace_tcp *tcp);
 
 /* A segment and what it is compared with, as it was before it came. Octets are relative: seq, end, rcv_nxt and edge to the
  * sender's ISS, ack, una and nxt to the receiver's. */

@@ -116,6 +116,8 @@ void why_conn_free(struct why_conn *c)
 	free(c);
 }
 
+bool why_is_syn(const struct why_record *r) { return r->is.tcp.syn; }
+
 const struct why_record *why_conn_find(const struct why_conn *c, int from, size_t after, bool (*is)(const struct why_record *r))
 {
 	for (size_t i = after; i < c->count; i++)

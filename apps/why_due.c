@@ -57,23 +57,21 @@ const char *why_words_of(const struct due *d, char words[200], char rule[WHY_RUL
 
 /* --- what is owed --- */
 
-static void owe(struct judge *j, const struct why_record *r, enum due_kind kind, bool hard)
-{
-	const struct why_host *h = &j->host;
-	if (j->count == DUES) {
-		memmove(j->dues, j->dues + 1, (DUES - 1) * sizeof *j->dues);
-		j->count--;
-	}
-	j->dues[j->count++] = (struct due){
-		.kind = kind, .hard = hard, .at_us = r->at_us, .frame = r->frame, .ack = h->answer_ack, .seq = r->seq,
-		.end = r->seq + r->text, .why = h->why, .verdict = h->verdict,
-	};
-}
-
 static void settle_due(struct judge *j, unsigned i)
 {
 	memmove(j->dues + i, j->dues + i + 1, (j->count - i - 1) * sizeof *j->dues);
 	j->count--;
+}
+
+static void owe(struct judge *j, const struct why_record *r, enum due_kind kind, bool hard)
+{
+	const struct why_host *h = &j->host;
+	if (j->count == DUES)
+		settle_due(j, 0);
+	j->dues[j->count++] = (struct due){
+		.kind = kind, .hard = hard, .at_us = r->at_us, .frame = r->frame, .ack = h->answer_ack, .seq = r->seq,
+		.end = r->seq + r->text, .why = h->why, .verdict = h->verdict,
+	};
 }
 
 bool why_due_is_deaf(const struct judge *j)
@@ -84,9 +82,8 @@ bool why_due_is_deaf(const struct judge *j)
 void why_due_say_deaf(struct judge *j, usec_t at_us, uint64_t frame)
 {
 	char words[200], rule[WHY_RULE], time[WHY_TIME];
-	struct due d = { .why = "", .verdict = j->ignored_rst->is.tcp.rst ? DROP_TCP_RST_OUT_OF_WINDOW : ACCEPT };
 	bool inside = j->ignored_rst->seq > j->host.rcv_nxt && j->ignored_rst->seq < j->edge;
-	d.verdict = inside ? DROP_TCP_RST_CHALLENGE : DROP_TCP_RST_OUT_OF_WINDOW;
+	struct due d = { .why = "", .verdict = inside ? DROP_TCP_RST_CHALLENGE : DROP_TCP_RST_OUT_OF_WINDOW };
 	why_words_of(&d, words, rule);
 	why_differ(j, at_us, frame, rule, WHY_DIFF_DEAF, why_when(j, j->ignored_rst->at_us, time), words);
 	why_give_up(j, WHY_JUDGE_AFTER);

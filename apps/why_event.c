@@ -64,20 +64,15 @@ static void note_ack(struct why_line *l, const struct why_segment *s)
 
 /* --- what arrived --- */
 
-static bool is_beyond(uint32_t a, uint32_t b)
-{
-	return (int32_t)(a - b) > 0;
-}
-
 static void say_text_taken(struct why_line *l, const struct why_segment *s)
 {
 	uint32_t text_end = s->seq + (uint32_t)s->is.text.n;
 	note_segment(l, s);
 	l->kind = WHY_KIND_SEGMENT;
 	set_rule(l, "RFC 9293 3.10.7.4 seventh");
-	if (is_beyond(s->seq, s->rcv_nxt))
+	if (why_is_beyond(s->seq, s->rcv_nxt))
 		put(l, WHY_KEEPS, s->seq, text_end, s->rcv_nxt, s->seq - s->rcv_nxt);
-	else if (!is_beyond(text_end, s->rcv_nxt))
+	else if (!why_is_beyond(text_end, s->rcv_nxt))
 		put(l, WHY_DUPLICATE_TEXT, s->seq, text_end, s->rcv_nxt);
 	else
 		put(l, WHY_TAKES_TEXT, s->seq, text_end, s->end);
@@ -104,7 +99,7 @@ static void say_accepted(struct why_line *l, const struct why_segment *s)
 	l->kind = WHY_KIND_ACK;
 	set_rule(l, "RFC 9293 3.10.7.4 fifth");
 	note_ack(l, s);
-	if (is_beyond(s->ack, s->una))
+	if (why_is_beyond(s->ack, s->una))
 		put(l, WHY_TAKES_ACK, s->ack, s->una, s->ack - s->una);
 	else if (s->nxt != s->una)
 		put(l, WHY_TAKES_DUP_ACK, s->ack, s->una, s->nxt - s->una);
@@ -164,7 +159,7 @@ static void say_owed(struct why_line *l, const struct tapir_event *e, const stru
 	l->kind = WHY_KIND_ACK;
 	if (s)
 		note_segment(l, s);
-	if (s && strncmp(told, "out-of-order text", 17) == 0 && is_beyond(s->seq, s->rcv_nxt)) {
+	if (s && strncmp(told, "out-of-order text", 17) == 0 && why_is_beyond(s->seq, s->rcv_nxt)) {
 		put(l, WHY_DUP_ACK_OWED, s->seq, text_end, s->rcv_nxt, s->seq - s->rcv_nxt);
 		set_rule(l, "RFC 9293 3.10.7.4 seventh; RFC 5681 4.2");
 	} else if (s && strncmp(told, "text that fills a hole", 22) == 0) {

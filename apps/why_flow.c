@@ -6,15 +6,6 @@
 
 #include "why.h"
 
-/* The same for both directions. */
-static uint32_t bucket_of(const struct trace_tcp *s)
-{
-	uint32_t sum = (uint32_t)s->src.port + s->dst.port;
-	for (size_t i = 12; i < sizeof s->src.addr.b; i++)
-		sum += ((uint32_t)s->src.addr.b[i] + s->dst.addr.b[i]) * 131u;
-	return sum % WHY_BUCKETS;
-}
-
 void why_flows_begin(struct why_flows *f)
 {
 	*f = (struct why_flows){ .first = NULL };
@@ -34,7 +25,7 @@ void why_flows_free(struct why_flows *f, void (*each)(struct why_flow *flow))
 
 static struct why_flow *flow_new(struct why_flows *f, const struct trace_tcp *tcp)
 {
-	struct why_flow *flow = calloc(1, sizeof *flow), **bucket = &f->buckets[bucket_of(tcp)];
+	struct why_flow *flow = calloc(1, sizeof *flow), **bucket = &f->buckets[inferred_bucket(tcp)];
 	if (!flow)
 		return NULL;
 	inferred_begin(&flow->inferred, tcp);
@@ -45,17 +36,13 @@ static struct why_flow *flow_new(struct why_flows *f, const struct trace_tcp *tc
 	return flow;
 }
 
-struct why_flow *why_flow_of(struct why_flows *f, const struct trace_tcp *tcp)
+/* The connection that the segment belongs to, or begins. NULL: out of memory. */
+static struct why_flow *flow_of(struct why_flows *f, const struct trace_tcp *tcp)
 {
-	struct why_flow *flow = f->buckets[bucket_of(tcp)];
+	struct why_flow *flow = f->buckets[inferred_bucket(tcp)];
 	while (flow && inferred_sender(&flow->inferred, tcp) < 0)
 		flow = flow->hash_next;
 	return flow && !inferred_is_new(&flow->inferred, tcp) ? flow : flow_new(f, tcp);
-}
-
-static bool is_beyond(uint32_t a, uint32_t b)
-{
-	return (int32_t)(a - b) > 0;
 }
 
 bool why_segment_find(struct why_flows *f, struct span frame, bool ip_only, struct why_segment *s)
@@ -63,7 +50,7 @@ bool why_segment_find(struct why_flows *f, struct span frame, bool ip_only, stru
 	if (!trace_find_segment(frame, ip_only, &s->is))
 		return false;
 	const struct trace_tcp *tcp = &s->is.tcp;
-	s->flow = why_flow_of(f, tcp);
+	s->flow = flow_of(f, tcp);
 	if (!s->flow)
 		return false;
 	s->from = inferred_sender(&s->flow->inferred, tcp) == 1;
@@ -90,7 +77,7 @@ static void take_window(struct why_flow *flow, const struct why_segment *s)
 	}
 	bool scaled = !s->is.tcp.syn && mine->offered_shift && other->offered_shift;
 	uint32_t edge = s->ack + (s->is.wnd << (scaled ? mine->shift : 0));
-	if (s->is.tcp.has_ack && !s->is.tcp.rst && (!mine->has_edge || is_beyond(edge, mine->edge))) {
+	if (s->is.tcp.has_ack && !s->is.tcp.rst && (!mine->has_edge || why_is_beyond(edge, mine->edge))) {
 		mine->edge = edge;
 		mine->has_edge = true;
 	}
@@ -102,9 +89,9 @@ void why_segment_passed(struct why_segment *s, bool arrived)
 	if (!arrived)
 		return;
 	take_window(s->flow, s);
-	if (!s->is.tcp.rst && is_beyond(s->end, mine->nxt))
+	if (!s->is.tcp.rst && why_is_beyond(s->end, mine->nxt))
 		mine->nxt = s->end;
-	if (s->is.tcp.has_ack && !s->is.tcp.rst && is_beyond(s->ack, other->una) && !is_beyond(s->ack, other->nxt))
+	if (s->is.tcp.has_ack && !s->is.tcp.rst && why_is_beyond(s->ack, other->una) && !why_is_beyond(s->ack, other->nxt))
 		other->una = s->ack;
 	inferred_segment(&s->flow->inferred, &s->is.tcp);
 }

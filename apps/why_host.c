@@ -65,11 +65,9 @@ static void probe(void *ctx, const struct tapir_event *e)
 
 /* --- making it --- */
 
-static bool is_syn(const struct why_record *r) { return r->is.tcp.syn; }
-
 static uint32_t window_of(const struct why_conn *c, int side)
 {
-	const struct why_record *mine = why_conn_find(c, side, 0, is_syn), *other = why_conn_find(c, !side, 0, is_syn);
+	const struct why_record *mine = why_conn_find(c, side, 0, why_is_syn), *other = why_conn_find(c, !side, 0, why_is_syn);
 	uint8_t shift = mine && other && mine->is.has_wscale && other->is.has_wscale ? mine->is.wscale : 0;
 	uint64_t most = 4096;
 	for (size_t i = 0; i < c->count; i++)
@@ -82,7 +80,7 @@ static uint32_t window_of(const struct why_conn *c, int side)
 
 static void configure(struct tapir_config *c, struct why_host *h)
 {
-	const struct why_record *syn = why_conn_find(h->conn, h->side, 0, is_syn);
+	const struct why_record *syn = why_conn_find(h->conn, h->side, 0, why_is_syn);
 	uint32_t mtu = syn && syn->is.mss ? syn->is.mss + 40u : 1500u;
 	tapir_config_default(c);
 	c->ip_only = true;

@@ -60,8 +60,7 @@ static void hear(struct judge *j, const struct why_record *r)
 		j->fatal_rst = r;
 	else if (r->is.tcp.rst && !j->host.reset)
 		j->ignored_rst = r;
-	if (!j->over)
-		why_due_owe(j, r, before);
+	why_due_owe(j, r, before);
 }
 
 /* --- the host --- */
@@ -93,10 +92,9 @@ static bool judge_rst(struct judge *j, const struct why_record *r)
 
 static bool judge_syn(struct judge *j, const struct why_record *r)
 {
-	const struct why_record *syn = NULL;
-	for (size_t i = 0; i < j->conn->count && !syn; i++)
-		syn = j->conn->rows[i].from == j->peer && j->conn->rows[i].is.tcp.syn ? &j->conn->rows[i] : NULL;
-	if (!r->is.tcp.syn || !r->is.tcp.has_ack || !syn)
+	bool answers = r->is.tcp.syn && r->is.tcp.has_ack;
+	const struct why_record *syn = answers ? why_conn_find(j->conn, j->peer, 0, why_is_syn) : NULL;
+	if (!syn)
 		return true;
 	if (r->ack != 1 && syn->text > 0 && r->ack <= 1 + (uint64_t)syn->text) {
 		why_unknown(j, WHY_JUDGE_FAST_OPEN);
@@ -304,7 +302,6 @@ static void look(struct judge *j, const struct why_record *r)
 
 /* --- the whole --- */
 
-static bool is_syn(const struct why_record *r) { return r->is.tcp.syn; }
 static bool is_any(const struct why_record *r) { (void)r; return true; }
 static bool is_bare_rst(const struct why_record *r) { return r->is.tcp.rst && !r->is.tcp.has_ack; }
 static bool is_fin(const struct why_record *r) { return r->is.tcp.fin; }
@@ -320,15 +317,15 @@ static bool program_closes(const struct why_conn *c, int side)
 /* How long a side takes for its part of the handshake. */
 static usec_t turn_of(const struct why_conn *c, int side)
 {
-	const struct why_record *other = why_conn_find(c, !side, 0, is_syn), *next;
+	const struct why_record *other = why_conn_find(c, !side, 0, why_is_syn), *next;
 	next = other ? why_conn_find(c, side, (size_t)(other - c->rows), is_any) : NULL;
 	return next ? next->at_us - other->at_us : 0;
 }
 
 static void know_options(struct judge *j)
 {
-	const struct why_record *mine = why_conn_find(j->conn, j->side, 0, is_syn);
-	const struct why_record *peer = why_conn_find(j->conn, j->peer, 0, is_syn);
+	const struct why_record *mine = why_conn_find(j->conn, j->side, 0, why_is_syn);
+	const struct why_record *peer = why_conn_find(j->conn, j->peer, 0, why_is_syn);
 	if (!mine || !peer)
 		return;
 	j->timestamps = mine->is.has_ts && peer->is.has_ts;
@@ -348,7 +345,7 @@ static enum why_text hopeless(const struct why_conn *c, int side)
 		return WHY_JUDGE_LATE;
 	if (!why_conn_find(c, side, 0, is_any))
 		return WHY_JUDGE_UNANSWERED;
-	if (!why_conn_find(c, side, 0, is_syn) && !why_conn_find(c, side, 0, is_bare_rst) && c->rows[0].from != side &&
+	if (!why_conn_find(c, side, 0, why_is_syn) && !why_conn_find(c, side, 0, is_bare_rst) && c->rows[0].from != side &&
 	    !why_conn_find(c, side, 0, is_any)->is.tcp.rst)
 		return WHY_JUDGE_MISSING;
 	return WHY_NONE;

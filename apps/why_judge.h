@@ -32,7 +32,7 @@ struct judge {
 	uint8_t shift[2];
 	/* the host's */
 	uint64_t edge, ack, sent, fin;	/* window's right edge, greatest ACK, end of its text; of its FIN, 0: none */
-	usec_t ack_us, edge_us, last_us, first_sent_us;
+	usec_t ack_us, last_us, first_sent_us;
 	/* the peer's */
 	uint64_t peer_edge, peer_ack;
 	struct { usec_t at_us; uint64_t ack; } acks[ACKS];

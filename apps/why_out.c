@@ -72,7 +72,7 @@ static bool wants_line(const struct why_filter *f, const struct why_line *l)
 
 /* --- writing --- */
 
-static void endpoint_text(char *text, size_t size, const struct tapir_endpoint *e)
+void why_endpoint(char *text, size_t size, const struct tapir_endpoint *e)
 {
 	char addr[TAPIR_ADDR_TEXT];
 	snprintf(text, size, "%s:%u", tapir_addr_format(&e->addr, addr), e->port);
@@ -106,9 +106,9 @@ static bool write_json(FILE *to, const struct why_line *l)
 	json_object_set_new(o, "at", json_real((double)l->at_us / (double)TAPIR_SEC));
 	json_object_set_new(o, "frame", json_integer((json_int_t)l->frame));
 	if (l->from.port) {
-		endpoint_text(end, sizeof end, &l->from);
+		why_endpoint(end, sizeof end, &l->from);
 		json_object_set_new(o, "from", json_string(end));
-		endpoint_text(end, sizeof end, &l->to);
+		why_endpoint(end, sizeof end, &l->to);
 		json_object_set_new(o, "to", json_string(end));
 	}
 	json_object_set_new(o, "kind", json_string(why_kind_names[l->kind]));
@@ -127,8 +127,8 @@ static void write_line(FILE *to, const struct why_line *l)
 	char from[TAPIR_ADDR_TEXT + 8], end[TAPIR_ADDR_TEXT + 8];
 	fprintf(to, "%4" PRIu64 ".%06" PRIu64 "  ", l->at_us / TAPIR_SEC, l->at_us % TAPIR_SEC);
 	if (l->from.port) {
-		endpoint_text(from, sizeof from, &l->from);
-		endpoint_text(end, sizeof end, &l->to);
+		why_endpoint(from, sizeof from, &l->from);
+		why_endpoint(end, sizeof end, &l->to);
 		fprintf(to, "%s > %s  ", from, end);
 	}
 	write_text(to, l->text);

@@ -107,10 +107,10 @@ static void count_unjudged(struct replay *r, const struct why_conn *c, enum why_
 
 static void say_connection(struct replay *r, const struct why_conn *c, int side)
 {
-	char text[2][TAPIR_ADDR_TEXT + 8], addr[TAPIR_ADDR_TEXT];
+	char text[2][TAPIR_ADDR_TEXT + 8];
 	int opener = c->rows[0].from;
 	for (int i = 0; i < 2; i++)
-		snprintf(text[i], sizeof text[i], "%s:%u", tapir_addr_format(&c->ends[i].addr, addr), c->ends[i].port);
+		why_endpoint(text[i], sizeof text[i], &c->ends[i]);
 	fprintf(r->judging.out->to, why_text(WHY_SUM_CONNECTION), text[opener], text[!opener], text[side]);
 	fputc('\n', r->judging.out->to);
 }

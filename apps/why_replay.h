@@ -37,8 +37,9 @@ struct why_conn {
 /* Adds a segment; false: out of memory. */
 bool why_conn_add(struct why_conn *c, const struct why_segment *s, usec_t at_us, uint64_t frame);
 void why_conn_free(struct why_conn *c);
-/* The first segment of this side with all of the flags ("SA"), and none with a '!' before it; from row `after` on. NULL. */
+/* The first segment of this side that `is`, from row `after` on; NULL: there is none. */
 const struct why_record *why_conn_find(const struct why_conn *c, int from, size_t after, bool (*is)(const struct why_record *r));
+bool why_is_syn(const struct why_record *r);
 /* A number of SIDE's sequence space as an octet near one that is known. */
 uint64_t why_octet(const struct why_conn *c, int side, uint32_t number, uint64_t near);
 

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include "internal.h"
 #include "loop.h"
+#include "stack/base/bytes.h"
 
 struct watch {
 	void (*cb)(void *ctx, uint32_t events);

@@ -27,7 +27,7 @@ struct reading {
 	char name[256];
 	pcap_t *pcap;			/* NULL: pcapng */
 	const struct link_type *link;	/* of a pcap file */
-	bool swapped, own, begun;
+	bool swapped, own;
 	usec_t last_us;
 	struct interface interfaces[INTERFACES];
 	unsigned int count;
@@ -194,6 +194,15 @@ static void take_packet_options(struct reading *r, struct rest *l, struct captur
 	}
 }
 
+/* Leaves the IP datagram, or the Ethernet frame; nothing of what is neither. */
+static void strip(struct captured *c, const struct link_type *link)
+{
+	c->ip_only = link->ip_only;
+	c->other = !link_type_strip(link, &c->frame);
+	if (c->other)
+		c->frame.n = 0;
+}
+
 /* What all blocks with a frame have. 1, or TAPIR_EIO. */
 static int finish_packet(struct reading *r, struct captured *c, uint32_t interface)
 {
@@ -204,11 +213,7 @@ static int finish_packet(struct reading *r, struct captured *c, uint32_t interfa
 	link = r->interfaces[interface].link;
 	if (link == NULL)
 		return link_type_refuse(r->name, r->interfaces[interface].dlt);
-	c->ip_only = link->ip_only;
-	c->other = !link_type_strip(link, &c->frame);
-	if (c->other)
-		c->frame.n = 0;
-	r->begun = true;
+	strip(c, link);
 	return 1;
 }
 
@@ -343,10 +348,7 @@ static int next_pcap(struct reading *r, struct captured *c)
 	c->at_us = r->last_us;
 	c->frame = (struct span){bytes, h->caplen};
 	c->cut = h->len > h->caplen ? h->len - h->caplen : 0;
-	c->ip_only = r->link->ip_only;
-	c->other = !link_type_strip(r->link, &c->frame);
-	if (c->other)
-		c->frame.n = 0;
+	strip(c, r->link);
 	return 1;
 }
 

@@ -27,8 +27,10 @@ bool segments_begin(struct segments *s, struct span frame, const struct tapir_of
 
 	if (offload->gso == TAPIR_GSO_UDP)
 		return datagrams_begin(s, frame, offload, ip_at);
+	if (offload->gso != TAPIR_GSO_TCP4 || offload->gso_size == 0)
+		return false;
 	text_at = find_text(frame, ip_at);
-	if (offload->gso != TAPIR_GSO_TCP4 || offload->gso_size == 0 || text_at + offload->gso_size >= frame.n)
+	if (text_at + offload->gso_size >= frame.n)
 		return false;
 	s->frame = frame;
 	s->text_at = text_at;
@@ -42,12 +44,13 @@ bool segments_begin(struct segments *s, struct span frame, const struct tapir_of
 uint32_t segments_next(struct segments *s, uint8_t *out)
 {
 	uint32_t at = s->next * s->size, left, n;
-	uint8_t *tcp = out + s->cut.tcp_at;
+	uint8_t *tcp;
 
 	if (s->udp_at)
 		return datagrams_next(s, out);
 	if (s->next == s->count)
 		return 0;
+	tcp = out + s->cut.tcp_at;
 	left = (uint32_t)s->frame.n - s->text_at - at;
 	n = left < s->size ? left : s->size;
 	s->next++;

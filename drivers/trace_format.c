@@ -374,14 +374,15 @@ static void take_options(struct trace_segment *t, const struct tcp_options *o)
 	}
 }
 
-static bool find_tcp(struct span frame, bool ip_only, struct ipv4_header *ip, struct span *bytes)
+static bool find_tcp(struct span frame, bool ip_only, struct ipv4_header *ip, struct tcp_seg *seg, struct span *bytes)
 {
 	struct eth_header eth;
 
 	*bytes = frame;
 	if (!ip_only && (eth_parse(frame, &eth, bytes) != ACCEPT || eth.type != ETH_TYPE_IPV4))
 		return false;
-	return ipv4_parse(*bytes, ip, bytes) == ACCEPT && ip->proto == IP_PROTO_TCP && !ip->mf && !ip->offset;
+	return ipv4_parse(*bytes, ip, bytes) == ACCEPT && ip->proto == IP_PROTO_TCP && !ip->mf && !ip->offset &&
+	       tcp_parse(*bytes, &ip->src, &ip->dst, true, seg) == ACCEPT;
 }
 
 static struct trace_tcp numbers_of(const struct ipv4_header *ip, const struct tcp_seg *seg)
@@ -399,7 +400,7 @@ bool trace_find_segment(struct span frame, bool ip_only, struct trace_segment *t
 	struct tcp_seg seg;
 	struct span bytes;
 
-	if (!find_tcp(frame, ip_only, &ip, &bytes) || tcp_parse(bytes, &ip.src, &ip.dst, true, &seg) != ACCEPT)
+	if (!find_tcp(frame, ip_only, &ip, &seg, &bytes))
 		return false;
 	*t = (struct trace_segment){
 		.tcp = numbers_of(&ip, &seg), .wnd = seg.wnd, .text = seg.text, .ece = seg.flags & TCP_ECE,
@@ -415,7 +416,7 @@ bool trace_find_tcp(struct span frame, bool ip_only, struct trace_tcp *tcp)
 	struct tcp_seg seg;
 	struct span bytes;
 
-	if (!find_tcp(frame, ip_only, &ip, &bytes) || tcp_parse(bytes, &ip.src, &ip.dst, true, &seg) != ACCEPT)
+	if (!find_tcp(frame, ip_only, &ip, &seg, &bytes))
 		return false;
 	*tcp = numbers_of(&ip, &seg);
 	return true;
