@@ -78,13 +78,13 @@ usec_t loop_now(const struct loop *l)
 
 usec_t loop_due_us(const struct loop *l)
 {
-	usec_t due_us = min_usec(tapir_deadline(l->stack), driver_deadline(l->driver));
+	usec_t due_us = earlier(tapir_deadline(l->stack), driver_deadline(l->driver));
 
 	if (l->more || l->may_recv || l->watches.always > 0)
 		return l->now_us;
 	if (l->holding)
-		due_us = min_usec(due_us, l->now_us + HELD_RETRY_US);
-	return min_usec(due_us, timers_due_us(&l->timers));
+		due_us = earlier(due_us, l->now_us + HELD_RETRY_US);
+	return earlier(due_us, timers_due_us(&l->timers));
 }
 
 void loop_arm(struct loop *l, usec_t due_us)
@@ -196,7 +196,7 @@ static int wait_events(struct loop *l, usec_t due_us, struct epoll_event events[
 static int turn(struct loop *l, usec_t due_us)
 {
 	struct epoll_event events[EVENTS];
-	int n = wait_events(l, min_usec(due_us, loop_due_us(l)), events), result;
+	int n = wait_events(l, earlier(due_us, loop_due_us(l)), events), result;
 
 	l->now_us = loop_clock_us();
 	for (int i = 0; i < n; i++)

@@ -9,7 +9,8 @@
 #include <stdatomic.h>
 #include "internal.h"
 #include "loop.h"
-#include "stack/base/bytes.h"
+
+static inline usec_t earlier(usec_t a, usec_t b) { return a < b ? a : b; }
 
 struct watch {
 	void (*cb)(void *ctx, uint32_t events);

@@ -18,7 +18,7 @@ void poll_learn(struct poll_window *p, usec_t waited_us)
 	if (waited_us > p->most_us)
 		p->window_us = 0;
 	else if (waited_us > p->window_us)
-		p->window_us = min_usec(p->most_us, p->window_us ? p->window_us * 2 : WINDOW_FIRST_US);
+		p->window_us = earlier(p->most_us, p->window_us ? p->window_us * 2 : WINDOW_FIRST_US);
 }
 
 int poll_wait(struct loop *l, usec_t due_us, struct pollfd *fds, nfds_t count)
@@ -32,7 +32,7 @@ int poll_wait(struct loop *l, usec_t due_us, struct pollfd *fds, nfds_t count)
 	if (bulk || p->most_us == 0)
 		return poll(fds, count, -1);
 	begun_us = now_us = loop_clock_us();
-	until_us = min_usec(begun_us + p->window_us, due_us);
+	until_us = earlier(begun_us + p->window_us, due_us);
 	for (; n == 0 && now_us < until_us; now_us = loop_clock_us())
 		n = poll(fds, count, 0);
 	if (n == 0)
